@@ -1,0 +1,1 @@
+"""Ways in: settings, the container, the four roles, the command line, the simulators and the demo."""
