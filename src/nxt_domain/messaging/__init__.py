@@ -1,0 +1,1 @@
+"""Device messages: how a command reaches a meter and its answer comes back, whatever fails on the way."""
