@@ -1,0 +1,1 @@
+"""The relational plane: PostgreSQL, hosted by Supabase or plain. The source of truth."""

@@ -1,0 +1,48 @@
+"""Connection pools to the relational plane."""
+
+from __future__ import annotations
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+APPLICATION_ROLE = "nxt_app"
+
+
+def psycopg_url(url: str) -> URL:
+    """Read a ``postgresql://`` URL so that SQLAlchemy speaks to it through psycopg 3."""
+    return make_url(url).set(drivername="postgresql+psycopg")
+
+
+def create_engine(
+    url: str, *, pool_size: int = 20, application_name: str = "nxt", statement_timeout_ms: int = 15_000
+) -> AsyncEngine:
+    """Open a pool whose sessions act as ``nxt_app``, which has no write right on the ledger [R14].
+
+    Args:
+        url: ``postgresql://user:password@host:port/database``.
+        pool_size: Connections at most [API-204].
+        application_name: Shown in ``pg_stat_activity``.
+        statement_timeout_ms: Bound of one statement: 15 s for requests, 5 min for jobs [REL-185].
+    """
+    options = (
+        f"-c role={APPLICATION_ROLE} -c timezone=UTC -c statement_timeout={statement_timeout_ms}"
+        " -c lock_timeout=3000 -c idle_in_transaction_session_timeout=60000"
+    )
+    engine = create_async_engine(
+        psycopg_url(url),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_recycle=1800,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 2, "application_name": application_name, "options": options},
+    )
+    event.listen(engine.sync_engine, "connect", _prepare_always)
+    return engine
+
+
+def _prepare_always(connection: object, _record: object) -> None:
+    # The same few statements run all day: let the server keep their plans from the second use on.
+    driver_connection = getattr(connection, "driver_connection", None)
+    if driver_connection is not None:
+        driver_connection.prepare_threshold = 2

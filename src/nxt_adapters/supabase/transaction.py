@@ -1,0 +1,98 @@
+"""One database transaction, with the database's errors told in the domain's words [API-20]."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from nxt_domain.shared.errors import Conflict, DomainError, Forbidden, InvalidInput, Unavailable
+
+_CONFLICTS = {"23505": "ALREADY_EXISTS", "23503": "REFERENCE_MISSING", "40001": "SERIALIZATION", "40P01": "DEADLOCK"}
+_INVALID = {"23502", "23514", "22P02", "22003"}
+_UNAVAILABLE_CLASSES = ("08", "53", "57")
+_LOCK_OR_STATEMENT_TIMEOUT = {"55P03", "57014"}
+
+
+def domain_error(error: DBAPIError) -> DomainError | None:
+    """Translate a database error; None: a defect, which must surface as it is."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:
+        return Unavailable("The database can't be reached") if error.connection_invalidated else _without_state(error)
+    if state in _CONFLICTS:
+        return Conflict(_constraint(error) or "The record conflicts with another one", code=_CONFLICTS[state])
+    if state in _INVALID:
+        return InvalidInput(_constraint(error) or "A value is not allowed", code="VALUE_REFUSED")
+    if state == "42501":
+        return Forbidden("You do not have access to this resource")
+    if state in _LOCK_OR_STATEMENT_TIMEOUT or state.startswith(_UNAVAILABLE_CLASSES):
+        return Unavailable("The database is busy or restarting")
+    return None
+
+
+def _without_state(error: DBAPIError) -> DomainError | None:
+    # psycopg raises OperationalError without SQLSTATE when it can't connect or the connection breaks.
+    is_operational = type(error.orig).__name__ in {"OperationalError", "ConnectionTimeout", "InterfaceError"}
+    return Unavailable("The database can't be reached") if is_operational else None
+
+
+def _constraint(error: DBAPIError) -> str | None:
+    name = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+    return f"{name} is violated" if name else None
+
+
+class PostgresTransaction:
+    """An open transaction on the relational plane; repositories hang off its ``connection``.
+
+    Args:
+        engine: The process's pool.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._connection: AsyncConnection | None = None
+
+    @property
+    def connection(self) -> AsyncConnection:
+        """The connection that carries the transaction.
+
+        Raises:
+            RuntimeError: The transaction is not open.
+        """
+        if self._connection is None:
+            raise RuntimeError("the transaction is not open")
+        return self._connection
+
+    async def commit(self) -> None:
+        """Make everything durable; see ``UnitOfWork.commit``."""
+        try:
+            await self.connection.commit()
+        except DBAPIError as error:
+            _raise_translated(error)
+
+    async def __aenter__(self) -> Self:
+        try:
+            self._connection = await self._engine.connect()
+        except DBAPIError as error:
+            _raise_translated(error)
+        except (OSError, TimeoutError) as error:
+            raise Unavailable("The database can't be reached") from error
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()  # rolls back what was not committed
+        if isinstance(error, DBAPIError):
+            _raise_translated(error)
+
+
+def _raise_translated(error: DBAPIError) -> None:
+    translated = domain_error(error)
+    if translated is None:
+        raise error
+    raise translated from error
