@@ -1,0 +1,196 @@
+"""The guard: what is repeated, when the circuit opens, how many calls run at once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from nxt_adapters.resilience import (
+    BreakerPolicy,
+    CallFailed,
+    CallPolicy,
+    CircuitOpen,
+    FateUnknown,
+    Faulty,
+    Guard,
+    NotReached,
+    OutboundMetrics,
+    Overloaded,
+    RetryPolicy,
+    policy_from_config,
+)
+from nxt_domain.shared.errors import Conflict, InvalidInput
+
+QUICK = RetryPolicy(attempts=3, wait_initial_s=0.0, wait_max_s=0.0, jitter_s=0.0)
+
+
+class Peer:
+    """Answers with the scripted results in turn, then always with the last."""
+
+    def __init__(self, *script: object) -> None:
+        self.script = list(script)
+        self.calls = 0
+
+    async def __call__(self) -> object:
+        result = self.script[min(self.calls, len(self.script) - 1)]
+        self.calls += 1
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+
+def make_guard(**changes: object) -> tuple[Guard, CollectorRegistry]:
+    registry = CollectorRegistry()
+    policy = CallPolicy(**{"timeout_s": 1.0, "retry": QUICK, **changes})
+    return Guard("peer", policy, metrics=OutboundMetrics(registry)), registry
+
+
+def count(registry: CollectorRegistry, outcome: str) -> float:
+    labels = {"system": "peer", "operation": "op", "outcome": outcome}
+    return registry.get_sample_value("nxt_outbound_calls_total", labels) or 0.0
+
+
+async def test_a_call_that_did_not_arrive_is_repeated_even_if_it_may_not_run_twice() -> None:
+    guard, registry = make_guard()
+    peer = Peer(NotReached("refused"), NotReached("refused"), "done")
+    assert await guard.call("op", peer) == "done"
+    assert peer.calls == 3
+    assert (count(registry, "not_reached"), count(registry, "ok")) == (2, 1)
+    retried = registry.get_sample_value("nxt_outbound_retries_total", {"system": "peer", "operation": "op"})
+    assert retried == 2
+
+
+@pytest.mark.parametrize("failure", [FateUnknown("cut"), Faulty("500")])
+async def test_what_may_have_had_its_effect_is_repeated_only_on_request(failure: CallFailed) -> None:
+    guard, _ = make_guard()
+    once, often = Peer(failure), Peer(failure)
+    with pytest.raises(type(failure)):
+        await guard.call("op", once)
+    with pytest.raises(type(failure)):
+        await guard.call("op", often, repeatable=True)
+    assert (once.calls, often.calls) == (1, 3)
+
+
+async def test_a_refusal_is_neither_repeated_nor_held_against_the_circuit() -> None:
+    guard, registry = make_guard(breaker=BreakerPolicy(failures=2, open_s=60))
+    peer = Peer(Conflict("exists"))
+    for _ in range(5):
+        with pytest.raises(Conflict):
+            await guard.call("op", peer, repeatable=True)
+    assert peer.calls == 5
+    assert count(registry, "refused") == 5
+    assert not guard.is_open
+
+
+async def test_silence_becomes_an_unknown_fate_after_the_time_limit() -> None:
+    guard, _ = make_guard(timeout_s=0.05)
+    with pytest.raises(FateUnknown, match=r"within 0\.05 s"):
+        await guard.call("op", lambda: asyncio.sleep(5))
+
+
+async def test_the_circuit_opens_after_failures_in_a_row_and_a_probe_closes_it() -> None:
+    guard, registry = make_guard(breaker=BreakerPolicy(failures=3, open_s=0.1))
+    peer = Peer(Faulty("500"), Faulty("500"), Faulty("500"), "well again")
+    with pytest.raises(Faulty):
+        await guard.call("op", peer, repeatable=True)
+    assert guard.is_open
+    assert registry.get_sample_value("nxt_outbound_circuit_open", {"system": "peer"}) == 1
+    with pytest.raises(CircuitOpen):
+        await guard.call("op", peer)
+    assert peer.calls == 3, "an open circuit asks nobody"
+    await asyncio.sleep(0.12)
+    assert await guard.call("op", peer) == "well again"
+    assert not guard.is_open
+    assert registry.get_sample_value("nxt_outbound_circuit_open", {"system": "peer"}) == 0
+
+
+async def test_only_one_probe_at_a_time_goes_through_a_half_open_circuit() -> None:
+    guard, _ = make_guard(breaker=BreakerPolicy(failures=1, open_s=0.05))
+    with pytest.raises(Faulty):
+        await guard.call("op", Peer(Faulty("500")))
+    await asyncio.sleep(0.06)
+    release = asyncio.Event()
+    probe = asyncio.create_task(guard.call("op", release.wait))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    with pytest.raises(CircuitOpen):
+        await guard.call("op", Peer("second"))
+    release.set()
+    assert await probe is True
+    assert await guard.call("op", Peer("third")) == "third"
+
+
+async def test_a_cancelled_probe_leaves_the_circuit_half_open_for_the_next() -> None:
+    guard, registry = make_guard(breaker=BreakerPolicy(failures=1, open_s=0.05))
+    with pytest.raises(Faulty):
+        await guard.call("op", Peer(Faulty("500")))
+    await asyncio.sleep(0.06)
+    probe = asyncio.create_task(guard.call("op", asyncio.Event().wait))
+    await asyncio.sleep(0.01)
+    probe.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await probe
+    assert count(registry, "cancelled") == 1
+    assert await guard.call("op", Peer("fine")) == "fine"
+
+
+async def test_the_bulkhead_bounds_calls_under_way_and_the_wait_for_a_place() -> None:
+    guard, registry = make_guard(concurrency=2, queue_timeout_s=0.05)
+    release = asyncio.Event()
+    running = [asyncio.create_task(guard.call("op", release.wait)) for _ in range(2)]
+    await asyncio.sleep(0.01)
+    assert registry.get_sample_value("nxt_outbound_in_flight", {"system": "peer"}) == 2
+    with pytest.raises(Overloaded):
+        await guard.call("op", Peer("no place"))
+    release.set()
+    await asyncio.gather(*running)
+    assert await guard.call("op", Peer("place")) == "place"
+    assert registry.get_sample_value("nxt_outbound_in_flight", {"system": "peer"}) == 0
+
+
+async def test_the_wait_that_a_peer_asks_for_is_kept_but_bounded() -> None:
+    guard, _ = make_guard(retry=RetryPolicy(attempts=2, wait_initial_s=0, wait_max_s=0.1, jitter_s=0))
+    peer = Peer(Faulty("429", retry_after_s=3600), "done")
+    started = asyncio.get_running_loop().time()
+    assert await guard.call("op", peer, repeatable=True) == "done"
+    assert 0.08 <= asyncio.get_running_loop().time() - started < 1
+
+
+async def test_a_defect_of_ours_passes_unchanged_and_says_nothing_about_the_peer() -> None:
+    guard, registry = make_guard(breaker=BreakerPolicy(failures=1, open_s=60))
+    peer = Peer(KeyError("ours"))
+    with pytest.raises(KeyError):
+        await guard.call("op", peer, repeatable=True)
+    assert peer.calls == 1
+    assert count(registry, "defect") == 1
+    assert not guard.is_open
+
+
+def test_settings_replace_what_they_name_and_keep_the_rest() -> None:
+    """[R28]"""
+    config = {"timeoutMs": 1500, "attempts": 4, "backoffMs": 0, "concurrency": 3, "breaker": {"openMs": 2000}}
+    default = CallPolicy(queue_timeout_s=7.0)
+    policy = policy_from_config(config, default)
+    assert policy.timeout_s == 1.5
+    assert policy.retry == RetryPolicy(attempts=4, wait_initial_s=0.0)
+    assert policy.breaker == BreakerPolicy(open_s=2.0)
+    assert (policy.concurrency, policy.queue_timeout_s) == (3, 7.0)
+    assert policy_from_config(None, default) == default
+
+
+def test_settings_name_all_their_mistakes_at_once() -> None:
+    """[R28]"""
+    config = {"timeoutMs": 0, "attempts": True, "retries": 3, "breaker": {"openMs": "1", "x": 1}}
+    with pytest.raises(InvalidInput) as refused:
+        policy_from_config(config, CallPolicy(), path="p.http")
+    assert set(refused.value.messages) == {
+        "p.http.timeoutMs must be an integer of at least 1",
+        "p.http.attempts must be an integer of at least 1",
+        "p.http.retries is not a known key",
+        "p.http.breaker.openMs must be an integer of at least 1",
+        "p.http.breaker.x is not a known key",
+    }
+    with pytest.raises(InvalidInput, match="breaker must be an object"):
+        policy_from_config({"breaker": 3}, CallPolicy())
