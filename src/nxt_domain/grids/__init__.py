@@ -1,0 +1,1 @@
+"""Grids, their customers, connections, gateways and tariffs."""

@@ -1,0 +1,108 @@
+"""What the meters' use cases need from the relational plane, inside one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from nxt_domain.grids.ports import GridTwins
+from nxt_domain.messaging.ports import DeviceMessages
+from nxt_domain.meters.model import (
+    CreditObservation,
+    Interaction,
+    InteractionType,
+    Meter,
+    MeterObservation,
+    NewInteraction,
+)
+from nxt_domain.meters.verification import OtherTopUp
+from nxt_domain.shared.unit_of_work import UnitOfWork
+from nxt_domain.tokens.ports import TokenIssues
+
+
+class Meters(Protocol):
+    """Live meters; deleted ones are never returned [MET-12]."""
+
+    async def lock(self, meter_ids: Collection[int]) -> Mapping[int, Meter]:
+        """Load meters and lock their rows in ascending id, until the transaction ends [R25]."""
+
+    async def ids_of(self, numbers: Collection[str]) -> Mapping[str, int]:
+        """Find meters by number, without locking; unknown and deleted ones are left out."""
+
+    async def observe(self, observations: Sequence[MeterObservation]) -> None:
+        """Write what meters proved of themselves, with their shadows; older news never overwrite newer [MET-83].
+
+        Args:
+            observations: Any number, also several of one meter, in order of time.
+        """
+
+
+class Interactions(Protocol):
+    """Interactions; the caller holds the lock of their meters."""
+
+    async def add(self, interactions: Sequence[NewInteraction]) -> Sequence[Interaction]:
+        """Store interactions and their request rows; return them in the same order.
+
+        An interaction of an order that already has one is left out [PAY-113].
+        """
+
+    async def lock(self, interaction_ids: Collection[int]) -> Mapping[int, Interaction]:
+        """Load interactions and lock their rows in ascending id."""
+
+    async def meters_of(self, interaction_ids: Collection[int]) -> Mapping[int, int]:
+        """Tell the meter of each interaction, without locking: meters are locked first [R25]."""
+
+    async def save(self, interactions: Sequence[Interaction]) -> None:
+        """Write changed interactions; ``updated_at`` is set as given."""
+
+    async def of_orders(self, order_ids: Collection[int]) -> Mapping[int, Interaction]:
+        """Find the top-ups of orders, by order id."""
+
+    async def unfinished(self, meter_ids: Collection[int], kinds: Collection[InteractionType]) -> Sequence[Interaction]:
+        """Load unfinished interactions of some kinds, oldest first."""
+
+    async def suspended(self, *, after_id: int, limit: int) -> Sequence[Interaction]:
+        """Page through suspended interactions by id, without locking."""
+
+    async def expired(self, now: datetime, *, limit: int) -> Sequence[Interaction]:
+        """Load waiting interactions past their ``expires_at``, without locking [MET-116]."""
+
+    async def newest_freeze_times(self, meter_ids: Collection[int]) -> Mapping[int, str]:
+        """Tell the ``freeze_time`` of each meter's newest stored report [MET-82]."""
+
+    async def credit_observations(
+        self, meter_id: int, token_issued_at: datetime
+    ) -> tuple[Sequence[CreditObservation], bool]:
+        """Load the meter's credit observations from the newest before that time on, by time [MET-125].
+
+        Returns:
+            The observations, and whether the first of them is from before.
+        """
+
+    async def other_top_ups(self, meter_id: int, since: datetime, *, than: int) -> Sequence[OtherTopUp]:
+        """Load the meter's top-ups, other than one, that became ``SUCCESSFUL`` since."""
+
+
+class MetersTransaction(UnitOfWork, Protocol):
+    """One transaction over meters, their interactions, tokens and messages."""
+
+    @property
+    def meters(self) -> Meters:
+        """Meters."""
+
+    @property
+    def interactions(self) -> Interactions:
+        """Interactions."""
+
+    @property
+    def grids(self) -> GridTwins:
+        """Grids and gateways."""
+
+    @property
+    def token_issues(self) -> TokenIssues:
+        """The record of tokens."""
+
+    @property
+    def messages(self) -> DeviceMessages:
+        """The durable queue of device messages."""

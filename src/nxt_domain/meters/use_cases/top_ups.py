@@ -1,0 +1,190 @@
+"""From a settled order to a command on its way to the meter [PAY-113, R1]."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import attrs
+
+from nxt_domain.grids.model import CommunicationProtocol, GridTwin
+from nxt_domain.meters.commands import priority_of
+from nxt_domain.meters.gatekeeper import Verdict, judge
+from nxt_domain.meters.model import (
+    Interaction,
+    InteractionStatus,
+    InteractionType,
+    Meter,
+    NewInteraction,
+    Origin,
+)
+from nxt_domain.meters.news import Operation, socket_event, top_up_command
+from nxt_domain.meters.ports import MetersTransaction
+from nxt_domain.meters.use_cases.hand_over import all_messages
+from nxt_domain.shared.clock import Clock
+from nxt_domain.shared.outbox import OutboxTask
+from nxt_domain.tokens.model import TokenClass, TokenRequest, TokenReservation
+from nxt_domain.tokens.ports import LocalTokenMaker, TokenVendor
+from nxt_domain.tokens.rules import minute_of, next_issue_time
+
+TokenMakers = Mapping[CommunicationProtocol, LocalTokenMaker | TokenVendor]
+"""Who makes the tokens of each protocol's meters [R29]."""
+
+
+def random_nonce() -> int:
+    """Draw 0…15 from a cryptographic source [DM-135]."""
+    return secrets.randbelow(16)
+
+
+@attrs.frozen(kw_only=True)
+class TopUpRequest:
+    """A settled order that bought energy.
+
+    Attributes:
+        energy_kwh: None: no tariff was found; only a task is left, until there is one [PAY-104].
+    """
+
+    order_id: int
+    meter_id: int
+    energy_kwh: Decimal | None
+
+
+@attrs.frozen(kw_only=True)
+class _Draft:
+    request: TopUpRequest
+    meter: Meter
+    verdict: Verdict
+    issued_at: datetime
+    nonce: int
+
+    def token_request(self) -> TokenRequest:
+        return TokenRequest(
+            token_class=TokenClass.TOP_UP,
+            meter_number=self.meter.external_reference,
+            issued_at=self.issued_at,
+            nonce=self.nonce,
+            energy_kwh=self.request.energy_kwh,
+        )
+
+
+class TopUpCommands:
+    """Makes the ``TOP_UP`` interactions of settled orders inside the settlement's transaction.
+
+    Args:
+        clock: Tells the time.
+        makers: By protocol; one that works in this process puts the message into the same transaction, any other
+            leaves a ``TOP_UP_COMMAND`` task.
+        nonce: Draws a token's random number.
+    """
+
+    def __init__(self, *, clock: Clock, makers: TokenMakers, nonce: Callable[[], int] = random_nonce) -> None:
+        self._clock = clock
+        self._makers = makers
+        self._nonce = nonce
+
+    async def create_for_orders(self, tx: MetersTransaction, requests: Sequence[TopUpRequest]) -> None:
+        """Make interactions, tokens and messages of many orders, set-based, in ascending id of the orders.
+
+        Args:
+            tx: The settlement's transaction; it holds the locks of the orders.
+            requests: At most one per order; an order that has its interaction already changes nothing.
+        """
+        now = self._clock.now()
+        known = await tx.interactions.of_orders([request.order_id for request in requests])
+        wanted = sorted((r for r in requests if r.order_id not in known), key=lambda request: request.order_id)
+        meters = await tx.meters.lock({request.meter_id for request in wanted})
+        twins = await tx.grids.twins({meter.grid_id for meter in meters.values() if meter.grid_id is not None})
+        priced = [request for request in wanted if request.energy_kwh is not None and request.meter_id in meters]
+        drafts = await self._drafts(tx, priced, meters, twins, now)
+        stored = await tx.interactions.add([self._new_interaction(draft) for draft in drafts])
+        await self._finish(tx, list(zip(stored, drafts, strict=True)), wanted)
+
+    async def _drafts(
+        self,
+        tx: MetersTransaction,
+        requests: Sequence[TopUpRequest],
+        meters: Mapping[int, Meter],
+        twins: Mapping[int, GridTwin],
+        now: datetime,
+    ) -> Sequence[_Draft]:
+        taken = await tx.token_issues.taken_minutes(set(meters), minute_of(now))
+        last = {meter.id: meter.last_sts_token_issued_at for meter in meters.values()}
+        drafts = []
+        for request in requests:
+            meter = meters[request.meter_id]
+            issued_at = next_issue_time(last=last[meter.id], now=now, taken_minutes=taken.get(meter.id, ()))
+            last[meter.id] = issued_at
+            twin = None if meter.grid_id is None else twins.get(meter.grid_id)
+            verdict = judge(InteractionType.TOP_UP, meter, twin, now)
+            drafts.append(
+                _Draft(request=request, meter=meter, verdict=verdict, issued_at=issued_at, nonce=self._nonce())
+            )
+        return drafts
+
+    def _new_interaction(self, draft: _Draft) -> NewInteraction:
+        failure = draft.verdict.failure
+        return NewInteraction(
+            meter_id=draft.meter.id,
+            type=InteractionType.TOP_UP,
+            status=draft.verdict.status,
+            origin=Origin.ORDER,
+            priority=priority_of(InteractionType.TOP_UP, Origin.ORDER),
+            organization_id=draft.meter.organization_id,
+            token=self._local_token(draft),
+            token_issued_at=draft.issued_at,
+            energy_kwh=draft.request.energy_kwh,
+            order_id=draft.request.order_id,
+            delivery_failures=() if failure is None else (failure,),
+            resolution=draft.verdict.resolution,
+        )
+
+    def _local_token(self, draft: _Draft) -> str | None:
+        protocol = draft.meter.communication_protocol
+        maker = None if protocol is None else self._makers.get(protocol)
+        return maker.make(draft.token_request()) if isinstance(maker, LocalTokenMaker) else None
+
+    async def _finish(
+        self, tx: MetersTransaction, stored: Sequence[tuple[Interaction, _Draft]], wanted: Sequence[TopUpRequest]
+    ) -> None:
+        await tx.token_issues.reserve([_reservation(interaction, draft) for interaction, draft in stored])
+        fenced = await fenced_meters(tx, {interaction.meter_id for interaction, _ in stored})
+        ready = [
+            (interaction, draft.meter)
+            for interaction, draft in stored
+            if interaction.token is not None
+            and interaction.status is InteractionStatus.QUEUED
+            and interaction.meter_id not in fenced
+        ]
+        await tx.messages.enqueue(all_messages(ready))
+        handed_over = {interaction.order_id for interaction, _ in ready}
+        await tx.outbox.add(
+            [
+                *_news(stored),
+                *(top_up_command(r.order_id) for r in wanted if r.order_id not in handed_over),
+            ]
+        )
+
+
+async def fenced_meters(tx: MetersTransaction, meter_ids: Collection[int]) -> Collection[int]:
+    """Find meters whose top-ups must wait for an unfinished ``CLEAR_CREDIT`` [MET-117]."""
+    clears = await tx.interactions.unfinished(meter_ids, {InteractionType.CLEAR_CREDIT})
+    return {clear.meter_id for clear in clears}
+
+
+def _reservation(interaction: Interaction, draft: _Draft) -> TokenReservation:
+    return TokenReservation(
+        meter_id=draft.meter.id,
+        interaction_id=interaction.id,
+        token_class=TokenClass.TOP_UP,
+        issued_at=draft.issued_at,
+        nonce=draft.nonce,
+        value=draft.request.energy_kwh,
+        token=interaction.token,
+    )
+
+
+def _news(stored: Sequence[tuple[Interaction, _Draft]]) -> Sequence[OutboxTask]:
+    tasks = (socket_event(Operation.CREATE, interaction, draft.meter) for interaction, draft in stored)
+    return [task for task in tasks if task is not None]

@@ -1,0 +1,1 @@
+"""Prepayment tokens: twenty digits that a meter takes once."""
