@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import attrs
 
-from nxt_domain.meters.model import MAX_FAILURE_RECORDS, InteractionFailure
+from nxt_domain.meters.model import MAX_FAILURE_RECORDS, Interaction, InteractionFailure
 
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -25,6 +25,17 @@ def prepended(
         taken.add(timestamp)
         fresh.insert(0, attrs.evolve(record, timestamp=timestamp))
     return _bounded((*fresh, *history))
+
+
+def expired_record(interaction: Interaction, now: datetime) -> InteractionFailure:
+    """Say that an interaction waited past its ``expires_at`` [MET-116]."""
+    return InteractionFailure(
+        timestamp=now,
+        status=interaction.status,
+        reason="The interaction expired before it could be delivered",
+        code="EXPIRED",
+        is_final=True,
+    )
 
 
 def _bounded(records: tuple[InteractionFailure, ...]) -> tuple[InteractionFailure, ...]:

@@ -1,0 +1,156 @@
+"""What one delivery event does to one interaction: a pure function [MET-53, MET-79, R21]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import attrs
+
+from nxt_domain.messaging.model import DeliveryEvent, DeliveryStatus, ExecutionStatus, FailureRecord
+from nxt_domain.messaging.result_keys import result_value
+from nxt_domain.meters.commands import CREDIT_CHANGES
+from nxt_domain.meters.failures import prepended
+from nxt_domain.meters.model import (
+    Interaction,
+    InteractionFailure,
+    InteractionStatus,
+    InteractionType,
+    Origin,
+    Resolution,
+    VerificationState,
+)
+from nxt_domain.shared.json import JsonObject
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """The decision on one event.
+
+    Attributes:
+        interaction: As it is afterwards.
+        is_changed: Whether it differs from before, and dashboards must hear of it.
+        proves: The interaction to derive an observation of the meter from, if the meter did act.
+        wants_credit_read: A follow-up read of the credit is due [MET-84].
+        wants_verification: The outcome is unclear and must be looked into.
+        ends_verification: It is itself the read that looks into another one.
+    """
+
+    interaction: Interaction
+    is_changed: bool = False
+    proves: Interaction | None = None
+    wants_credit_read: bool = False
+    wants_verification: bool = False
+    ends_verification: bool = False
+
+
+def outcome_of(interaction: Interaction, event: DeliveryEvent, now: datetime) -> Outcome:
+    """Decide what an event means for its interaction.
+
+    Args:
+        interaction: As stored, its row locked.
+        event: One of its events; may be a repetition, or late.
+        now: Aware UTC; becomes ``updated_at`` of what changes.
+    """
+    if not event.delivery_status.is_terminal:
+        return _under_way(interaction, event, now)
+    if _is_success(event):
+        return _succeeded(interaction, event, now)
+    return _failed(interaction, event, now)
+
+
+def _is_success(event: DeliveryEvent) -> bool:
+    return (
+        event.delivery_status is DeliveryStatus.DELIVERY_SUCCESSFUL
+        and event.response is not None
+        and event.response.status is ExecutionStatus.EXECUTION_SUCCESS
+    )
+
+
+def _under_way(interaction: Interaction, event: DeliveryEvent, now: datetime) -> Outcome:
+    if event.delivery_status is DeliveryStatus.QUEUED or interaction.status is not InteractionStatus.QUEUED:
+        return Outcome(interaction=interaction)
+    moved = interaction.moved_to(
+        InteractionStatus.PROCESSING,
+        first_transmitted_at=interaction.first_transmitted_at or event.occurred_at,
+        updated_at=now,
+    )
+    return Outcome(interaction=moved, is_changed=True)
+
+
+def _succeeded(interaction: Interaction, event: DeliveryEvent, now: datetime) -> Outcome:
+    if interaction.status is InteractionStatus.SUCCESSFUL:
+        return Outcome(interaction=interaction)
+    done = attrs.evolve(
+        interaction,
+        result=_result(event, interaction),
+        delivery_failures=prepended(_records(event.failure_history), interaction.delivery_failures),
+    )
+    if interaction.status is InteractionStatus.ABORTED:
+        # The command was withdrawn, and yet the meter acted: the row stays, the truth is noted [MET-53].
+        return Outcome(interaction=interaction, proves=done)
+    done = done.moved_to(InteractionStatus.SUCCESSFUL, resolution=Resolution.DELIVERED, updated_at=now)
+    return Outcome(
+        interaction=done,
+        is_changed=True,
+        proves=done,
+        wants_credit_read=done.type in CREDIT_CHANGES and done.meter_commissioning_id is None,
+        ends_verification=done.origin is Origin.VERIFICATION,
+    )
+
+
+def _failed(interaction: Interaction, event: DeliveryEvent, now: datetime) -> Outcome:
+    if interaction.status.is_final:
+        return Outcome(interaction=interaction)
+    noted = attrs.evolve(
+        interaction,
+        result=_result(event, interaction),
+        delivery_failures=prepended(_records(event.failure_history), interaction.delivery_failures),
+    )
+    if _is_unclear(interaction, event):
+        verifying = noted.moved_to(
+            InteractionStatus.PROCESSING, verification_state=VerificationState.VERIFYING, updated_at=now
+        )
+        return Outcome(interaction=verifying, is_changed=True, wants_verification=True)
+    was_delivered = event.delivery_status is DeliveryStatus.DELIVERY_SUCCESSFUL
+    failed = noted.moved_to(
+        InteractionStatus.FAILED,
+        resolution=Resolution.REJECTED if was_delivered else Resolution.DELIVERY_FAILED,
+        updated_at=now,
+    )
+    return Outcome(interaction=failed, is_changed=True, ends_verification=failed.origin is Origin.VERIFICATION)
+
+
+def _is_unclear(interaction: Interaction, event: DeliveryEvent) -> bool:
+    """Whether a top-up may have reached the meter although the last attempt says otherwise [R21].
+
+    A refusal of a first attempt is clear: nothing of ours had reached the meter before. After an attempt whose
+    answer was lost, "refused" may mean "taken already".
+    """
+    if interaction.type is not InteractionType.TOP_UP or interaction.verification_state is not None:
+        return False
+    earlier = [record for record in event.failure_history if record.status in _MAY_HAVE_REACHED_THE_METER]
+    return bool(earlier)
+
+
+_MAY_HAVE_REACHED_THE_METER = {DeliveryStatus.DELIVERED_TO_NS, DeliveryStatus.SENT_TO_DEVICE, DeliveryStatus.SENT_TO_NS}
+
+
+def _result(event: DeliveryEvent, interaction: Interaction) -> JsonObject | None:
+    if event.response is None or event.response.data is None:
+        return interaction.result
+    return result_value(event.response.data)
+
+
+def _records(history: Sequence[FailureRecord]) -> Sequence[InteractionFailure]:
+    return [
+        InteractionFailure(
+            timestamp=record.timestamp,
+            status=record.status,
+            reason=record.reason,
+            error_code=record.error_code,
+            details=record.details,
+            is_final=record.is_final,
+        )
+        for record in history
+    ]
