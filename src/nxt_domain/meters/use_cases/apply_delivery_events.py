@@ -121,7 +121,7 @@ class _Application:
         fresh: list[tuple[DeliveryEvent, Meter, JsonObject]] = []
         for event in reports:
             meter = self._meters.get(self._numbers.get(event.device.external_reference, 0))
-            result = result_value(event.response.data or {}) if event.response is not None else {}
+            result: JsonObject = result_value(event.response.data or {}) if event.response is not None else {}
             freeze_time = result.get("freeze_time")
             if meter is None or (isinstance(freeze_time, str) and newest.get(meter.id) == freeze_time):
                 continue

@@ -81,17 +81,14 @@ def _new_read(read: CreditRead, twins: Mapping[int, GridTwin], now: datetime) ->
     twin = None if read.meter.grid_id is None else twins.get(read.meter.grid_id)
     verdict = judge(InteractionType.READ_CREDIT, read.meter, twin, now)
     is_verification = read.origin is Origin.VERIFICATION
-    # A verification is as urgent as what it looks into; a follow-up as its type for the same origin.
-    own_priority = priority_of(InteractionType.READ_CREDIT, read.after.origin)
     return NewInteraction(
         meter_id=read.meter.id,
         type=InteractionType.READ_CREDIT,
         status=verdict.status,
         origin=read.origin,
         # A verification is as urgent as what it looks into; a follow-up as its type for the same origin.
-        priority=read.after.priority
-        if is_verification
-        else priority_of(InteractionType.READ_CREDIT, read.after.origin),
+        # As urgent as what it follows [MET-71].
+        priority=priority_of(read.after.type, read.after.origin),
         organization_id=read.meter.organization_id,
         delivery_failures=() if verdict.failure is None else (verdict.failure,),
         resolution=verdict.resolution,
