@@ -1,0 +1,1 @@
+"""A LoRaWAN network server (ChirpStack v4) with CALIN meters on its radio."""

@@ -1,0 +1,1 @@
+"""The payment gateway Flutterwave, API version 3."""

@@ -1,0 +1,294 @@
+"""The payment gateway as one thing to start and stop: the v3 API, and ``POST /pay`` for payers [R34]."""
+
+import hmac
+from decimal import Decimal
+from typing import Any
+
+import attrs
+from aiohttp import web
+
+from nxt_entrypoints.simulators.control import Clock, ControlPlane, utc_now
+from nxt_entrypoints.simulators.flutterwave.transactions import (
+    PAYMENT_TYPES,
+    STATUSES,
+    Ledger,
+    Transaction,
+    plain,
+)
+from nxt_entrypoints.simulators.flutterwave.webhook import FORMS, Merchant, Webhook
+from nxt_entrypoints.simulators.http_server import (
+    HttpSide,
+    RefusedError,
+    json_answer,
+    plain_refusal,
+    read_object,
+)
+from nxt_entrypoints.simulators.state import StateStore
+from nxt_entrypoints.simulators.webhooks import Tasks
+
+_LARGEST = Decimal(10) ** 12
+_PAGE = 100
+_PAY_KEYS = {"tx_ref", "amount", "currency", "status", "payment_type", "form", "merchant", "id"}
+
+
+@attrs.frozen(kw_only=True)
+class FlutterwaveConfig:
+    """How the gateway is set up.
+
+    Attributes:
+        port: 0 takes a free one.
+        merchants: the accounts; the first is the platform's.
+        webhook_retries: deliveries after the first one while the answer isn't 200.
+        webhook_retry_s: seconds between them.
+    """
+
+    port: int = 0
+    merchants: tuple[Merchant, ...] = attrs.field(converter=tuple)
+    webhook_retries: int = 3
+    webhook_retry_s: float = 10.0
+
+
+class Flutterwave:
+    """The gateway.
+
+    Args:
+        config: port, accounts, retries.
+        store: memory between runs.
+        speed: divisor of the lateness of reordered events.
+        seed: start of the faults.
+        clock: the present instant.
+    """
+
+    def __init__(
+        self,
+        config: FlutterwaveConfig,
+        store: StateStore,
+        *,
+        speed: float = 1.0,
+        seed: int = 0,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._ledger = Ledger(store)
+        self._tasks = Tasks()
+        self.control = ControlPlane(seed=seed, clock=clock)
+        self._webhooks = {
+            merchant.name: Webhook(
+                merchant,
+                self.control,
+                self._tasks,
+                retries=config.webhook_retries,
+                retry_s=config.webhook_retry_s,
+                pace=speed,
+            )
+            for merchant in config.merchants
+        }
+        self.http = HttpSide(
+            self.control,
+            vendor_prefixes=("/v3/",),
+            server_error=lambda: RefusedError(500, _error("An error occurred")),
+        )
+        self.http.app.add_routes(
+            [
+                web.get("/v3/transactions/verify_by_reference", self._verify_by_reference),
+                web.get("/v3/transactions/{id}/verify", self._verify),
+                web.get("/v3/transactions", self._list),
+                web.post("/v3/charges", self._charge),
+                web.post("/v3/transactions/{id}/refund", self._refund),
+                web.post("/pay", self._pay),
+            ]
+        )
+
+    async def start(self) -> None:
+        """Open the listener."""
+        await self.http.start(self._config.port)
+
+    async def stop(self) -> None:
+        """Close the listener; events still to be delivered are lost, as verification finds them."""
+        await self.http.stop()
+        await self._tasks.stop()
+        for webhook in self._webhooks.values():
+            await webhook.close()
+
+    # -- the vendor's API -----------------------------------------------------------------------
+
+    def _merchant(self, request: web.Request) -> str:
+        """Return the account whose secret key the call carries, and log the call."""
+        given = request.headers.get("Authorization", "").encode()
+        for merchant in self._config.merchants:
+            if hmac.compare_digest(given, f"Bearer {merchant.secret_key}".encode()):
+                self.control.log.add("http", method=request.method, path=request.path_qs, merchant=merchant.name)
+                return merchant.name
+        raise RefusedError(401, _error("Invalid authorization key"))
+
+    async def _verify_by_reference(self, request: web.Request) -> web.Response:
+        merchant = self._merchant(request)
+        found = self._ledger.by_reference(merchant, request.query.get("tx_ref", ""))
+        if found is None:
+            raise RefusedError(400, _error("No transaction was found for this id"))
+        return _success("Transaction fetched successfully", found.as_json())
+
+    async def _verify(self, request: web.Request) -> web.Response:
+        found = self._found(request, self._merchant(request))
+        return _success("Transaction fetched successfully", found.as_json())
+
+    def _found(self, request: web.Request, merchant: str) -> Transaction:
+        text = request.match_info["id"]
+        number = int(text) if text.isdecimal() and len(text) < 18 else -1
+        found = self._ledger.by_id(merchant, number)
+        if found is None:
+            raise RefusedError(400, _error("No transaction was found for this id"))
+        return found
+
+    async def _list(self, request: web.Request) -> web.Response:
+        merchant = self._merchant(request)
+        page_text = request.query.get("page", "1")
+        page = int(page_text) if page_text.isdecimal() and 0 < len(page_text) < 9 else 1
+        found = self._ledger.of(merchant, request.query.get("tx_ref"))
+        if status := request.query.get("status"):
+            found = [each for each in found if each.status == status]
+        shown = found[(page - 1) * _PAGE : page * _PAGE]
+        info = {"total": len(found), "current_page": page, "total_pages": -(-len(found) // _PAGE)}
+        return json_answer(
+            {
+                "status": "success",
+                "message": "Transactions fetched",
+                "meta": {"page_info": info},
+                "data": [each.as_json() for each in shown],
+            }
+        )
+
+    async def _charge(self, request: web.Request) -> web.Response:
+        """Start a USSD charge [PAY-64]; the payer completes it by ``POST /pay`` with its ``id``."""
+        merchant = self._merchant(request)
+        if request.query.get("type") != "ussd":
+            raise _bad("Only USSD charges are supported here")
+        body = await read_object(request, _bad)
+        for name in ("tx_ref", "account_bank", "email", "phone_number"):
+            if not isinstance(body.get(name), str) or not body[name]:
+                raise _bad(f"{name} is required")
+        amount = _amount(body.get("amount"), _bad, from_text=True)
+        transaction = self._ledger.save(
+            Transaction(
+                id=self._ledger.next_id(),
+                merchant=merchant,
+                tx_ref=body["tx_ref"],
+                amount=amount,
+                currency=_currency(body, _bad),
+                status="pending",
+                payment_type="ussd",
+                created_at=self._clock(),
+            )
+        )
+        note = f"*{body['account_bank'].lstrip('0') or '0'}*000*{transaction.id % 10_000:04d}#"
+        return json_answer(
+            {
+                "status": "success",
+                "message": "Charge initiated",
+                "data": transaction.as_json() | {"processor_response": "Transaction in progress"},
+                "meta": {"authorization": {"mode": "ussd", "note": note}},
+            }
+        )
+
+    async def _refund(self, request: web.Request) -> web.Response:
+        merchant = self._merchant(request)
+        found = self._found(request, merchant)
+        body = await read_object(request, _bad) if request.can_read_body else {}
+        left = found.amount - found.refunded
+        amount = _amount(body["amount"], _bad) if body.get("amount") is not None else left
+        if found.status != "successful" or amount > left or left == 0:
+            raise _bad("Transaction is not refundable by this amount")
+        self._ledger.save(attrs.evolve(found, refunded=found.refunded + amount))
+        return _success(
+            "Transaction refund initiated",
+            {
+                "id": found.id,
+                "account_id": 2_508_309,
+                "tx_id": found.id,
+                "flw_ref": found.flw_ref,
+                "amount_refunded": plain(amount),
+                "status": "completed",
+                "comments": body.get("comments"),
+                "created_at": self._clock().isoformat(),
+            },
+        )
+
+    # -- the payer ------------------------------------------------------------------------------
+
+    async def _pay(self, request: web.Request) -> web.Response:
+        """Pay under a reference, or complete a started charge, and send the webhook."""
+        body = await read_object(request, plain_refusal)
+        if unknown := sorted(set(body) - _PAY_KEYS):
+            raise plain_refusal(f"unknown keys: {', '.join(unknown)}")
+        merchant = body.get("merchant", self._config.merchants[0].name)
+        if merchant not in self._webhooks:
+            raise plain_refusal(f"unknown merchant {merchant}")
+        form = _one_of(body, "form", FORMS, "current")
+        status = _one_of(body, "status", STATUSES, "successful")
+        started = self._started(body, merchant) if "id" in body else self._attempt(body, merchant)
+        paid = self._ledger.save(attrs.evolve(started, status=status))
+        self.control.log.add("pay", id=paid.id, tx_ref=paid.tx_ref, amount=str(paid.amount), status=status)
+        if status != "pending":
+            self._webhooks[merchant].send(paid, form)
+        return json_answer({"id": paid.id, "status": paid.status})
+
+    def _started(self, body: dict[str, Any], merchant: str) -> Transaction:
+        number = body["id"]
+        found = self._ledger.by_id(merchant, number) if isinstance(number, int) else None
+        if found is None or found.status != "pending":
+            raise plain_refusal(f"no pending transaction {number}")
+        return found
+
+    def _attempt(self, body: dict[str, Any], merchant: str) -> Transaction:
+        tx_ref = body.get("tx_ref")
+        if not isinstance(tx_ref, str) or not tx_ref:
+            raise plain_refusal("tx_ref must be a string")
+        return Transaction(
+            id=self._ledger.next_id(),
+            merchant=merchant,
+            tx_ref=tx_ref,
+            amount=_amount(body.get("amount"), plain_refusal, from_text=True),
+            currency=_currency(body, plain_refusal),
+            status="pending",
+            payment_type=_one_of(body, "payment_type", PAYMENT_TYPES, "card"),
+            created_at=self._clock(),
+        )
+
+
+def _error(message: str) -> dict[str, object]:
+    return {"status": "error", "message": message, "data": None}
+
+
+def _bad(message: str) -> RefusedError:
+    return RefusedError(400, _error(message))
+
+
+def _success(message: str, data: object) -> web.Response:
+    return json_answer({"status": "success", "message": message, "data": data})
+
+
+def _amount(value: object, refusal: Any, *, from_text: bool = False) -> Decimal:  # noqa: ANN401 - maker of a refusal
+    """Read an amount: a JSON number, or (where the gateway takes one) plain decimal text."""
+    if isinstance(value, str) and from_text and value.replace(".", "", 1).isdecimal() and len(value) <= 20:
+        value = Decimal(value)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise refusal("amount must be a number")
+    amount = Decimal(value)
+    if not 0 < amount <= _LARGEST or amount != amount.quantize(Decimal("0.000001")):
+        raise refusal("amount must be positive, at most 1e12, with at most 6 decimals")
+    return amount
+
+
+def _currency(body: dict[str, Any], refusal: Any) -> str:  # noqa: ANN401 - maker of a refusal
+    value = body.get("currency")
+    if not isinstance(value, str) or len(value) != 3 or not value.isupper():
+        raise refusal("currency must be an ISO code of three capitals")
+    return value
+
+
+def _one_of(body: dict[str, Any], key: str, allowed: tuple[str, ...], default: str) -> str:
+    value = body.get(key, default)
+    if value not in allowed:
+        raise plain_refusal(f"{key} must be one of {', '.join(allowed)}")
+    return str(value)

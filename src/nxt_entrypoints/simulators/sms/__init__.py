@@ -1,0 +1,1 @@
+"""The text message gateway Africa's Talking."""

@@ -1,0 +1,1 @@
+"""The villages' solar plants, as their Victron gateways publish them over MQTT."""
