@@ -1,0 +1,1 @@
+"""Declarations of all environment variables, as data."""
