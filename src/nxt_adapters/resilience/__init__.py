@@ -12,7 +12,7 @@ from nxt_adapters.resilience.errors import (
 from nxt_adapters.resilience.guard import Guard
 from nxt_adapters.resilience.http import HttpCaller, HttpReply
 from nxt_adapters.resilience.metrics import OutboundMetrics, Outcome
-from nxt_adapters.resilience.policy import BreakerPolicy, CallPolicy, RetryPolicy, policy_from_config
+from nxt_adapters.resilience.policy import BreakerPolicy, CallPolicy, RetryPolicy
 
 __all__ = [
     "BreakerPolicy",
@@ -30,5 +30,4 @@ __all__ = [
     "Outcome",
     "Overloaded",
     "RetryPolicy",
-    "policy_from_config",
 ]

@@ -19,9 +19,8 @@ from nxt_adapters.resilience import (
     OutboundMetrics,
     Overloaded,
     RetryPolicy,
-    policy_from_config,
 )
-from nxt_domain.shared.errors import Conflict, InvalidInput
+from nxt_domain.shared.errors import Conflict
 
 QUICK = RetryPolicy(attempts=3, wait_initial_s=0.0, wait_max_s=0.0, jitter_s=0.0)
 
@@ -170,27 +169,15 @@ async def test_a_defect_of_ours_passes_unchanged_and_says_nothing_about_the_peer
 
 def test_settings_replace_what_they_name_and_keep_the_rest() -> None:
     """[R28]"""
-    config = {"timeoutMs": 1500, "attempts": 4, "backoffMs": 0, "concurrency": 3, "breaker": {"openMs": 2000}}
-    default = CallPolicy(queue_timeout_s=7.0)
-    policy = policy_from_config(config, default)
-    assert policy.timeout_s == 1.5
-    assert policy.retry == RetryPolicy(attempts=4, wait_initial_s=0.0)
-    assert policy.breaker == BreakerPolicy(open_s=2.0)
-    assert (policy.concurrency, policy.queue_timeout_s) == (3, 7.0)
-    assert policy_from_config(None, default) == default
-
-
-def test_settings_name_all_their_mistakes_at_once() -> None:
-    """[R28]"""
-    config = {"timeoutMs": 0, "attempts": True, "retries": 3, "breaker": {"openMs": "1", "x": 1}}
-    with pytest.raises(InvalidInput) as refused:
-        policy_from_config(config, CallPolicy(), path="p.http")
-    assert set(refused.value.messages) == {
-        "p.http.timeoutMs must be an integer of at least 1",
-        "p.http.attempts must be an integer of at least 1",
-        "p.http.retries is not a known key",
-        "p.http.breaker.openMs must be an integer of at least 1",
-        "p.http.breaker.x is not a known key",
-    }
-    with pytest.raises(InvalidInput, match="breaker must be an object"):
-        policy_from_config({"breaker": 3}, CallPolicy())
+    default = CallPolicy(queue_timeout_s=7.0, retry=RetryPolicy(wait_initial_s=2.0))
+    policy = default.changed(timeout_ms=1500, attempts=4, concurrency=3, breaker_open_ms=2000)
+    assert policy == CallPolicy(
+        timeout_s=1.5,
+        concurrency=3,
+        queue_timeout_s=7.0,
+        retry=RetryPolicy(attempts=4, wait_initial_s=2.0),
+        breaker=BreakerPolicy(open_s=2.0),
+    )
+    assert default.changed() == default
+    with pytest.raises(ValueError, match="attempts"):
+        default.changed(attempts=0)
