@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
+
+import msgspec
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 APPLICATION_ROLE = "nxt_app"
+_JSON = msgspec.json.Encoder(decimal_format="number")
+
+
+def dump_json(value: object) -> str:
+    """Write JSON for the database; decimals become numbers, exactly as they are."""
+    return _JSON.encode(value).decode()
+
+
+def load_json(text: str) -> object:
+    """Read JSON from the database; numbers with a fraction become decimals, exactly as they stand."""
+    return json.loads(text, parse_float=Decimal)
 
 
 def psycopg_url(url: str) -> URL:
@@ -35,6 +50,8 @@ def create_engine(
         max_overflow=0,
         pool_recycle=1800,
         pool_pre_ping=True,
+        json_serializer=dump_json,
+        json_deserializer=load_json,
         connect_args={"connect_timeout": 2, "application_name": application_name, "options": options},
     )
     event.listen(engine.sync_engine, "connect", _prepare_always)

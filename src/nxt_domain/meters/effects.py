@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import attrs
 
+from nxt_domain.grids.tariffs import credit_value
 from nxt_domain.meters.model import Interaction, InteractionType, Meter, MeterObservation
 from nxt_domain.shared.json import Json, JsonObject
-from nxt_domain.shared.money import round_half_up
 
 _T = InteractionType
 
@@ -32,7 +32,7 @@ def balance_of(credit_kwh: Decimal | None, meter: Meter) -> Decimal | None:
     """Value a credit in money: round(kWh × tariff, 2); None without credit, tariff or connection [MET-91]."""
     if credit_kwh is None or not meter.tariff or meter.connection_id is None:
         return None
-    return round_half_up(credit_kwh * meter.tariff, 2)
+    return credit_value(credit_kwh, meter.tariff)
 
 
 def _decimal(value: Json) -> Decimal | None:

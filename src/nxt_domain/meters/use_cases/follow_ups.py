@@ -86,7 +86,6 @@ def _new_read(read: CreditRead, twins: Mapping[int, GridTwin], now: datetime) ->
         type=InteractionType.READ_CREDIT,
         status=verdict.status,
         origin=read.origin,
-        # A verification is as urgent as what it looks into; a follow-up as its type for the same origin.
         # As urgent as what it follows [MET-71].
         priority=priority_of(read.after.type, read.after.origin),
         organization_id=read.meter.organization_id,

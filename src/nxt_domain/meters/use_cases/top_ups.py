@@ -99,7 +99,9 @@ class TopUpCommands:
         priced = [request for request in wanted if request.energy_kwh is not None and request.meter_id in meters]
         drafts = await self._drafts(tx, priced, meters, twins, now)
         stored = await tx.interactions.add([self._new_interaction(draft) for draft in drafts])
-        await self._finish(tx, list(zip(stored, drafts, strict=True)), wanted)
+        of_order = {draft.request.order_id: draft for draft in drafts}
+        pairs = [(new, of_order[new.order_id]) for new in stored if new.order_id is not None]
+        await self._finish(tx, pairs, wanted)
 
     async def _drafts(
         self,

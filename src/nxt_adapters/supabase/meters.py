@@ -1,0 +1,226 @@
+"""Meters: what is needed to command them, and what they proved of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import RowMapping, Select, and_, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from nxt_adapters.supabase.engine import dump_json
+from nxt_adapters.supabase.tables import connections, customers, dcus, grids, meters
+from nxt_domain.grids.model import CommunicationProtocol
+from nxt_domain.grids.tariffs import MeterType, TariffFacts, tariff_of_meter
+from nxt_domain.meters.model import Meter, MeterObservation, MeterPhase
+
+_FACTS = (
+    select(
+        meters.c.id,
+        meters.c.external_reference,
+        meters.c.communication_protocol,
+        meters.c.meter_phase,
+        meters.c.meter_type,
+        meters.c.version,
+        meters.c.is_test_mode_on,
+        meters.c.connection_id,
+        meters.c.dcu_id,
+        meters.c.power_limit,
+        meters.c.kwh_tariff,
+        meters.c.last_seen_at,
+        meters.c.last_sts_token_issued_at,
+        dcus.c.external_reference.label("dcu_external_reference"),
+        customers.c.account_id.label("customer_account_id"),
+        grids.c.id.label("grid_id"),
+        grids.c.organization_id,
+        grids.c.kwh_tariff_essential_service,
+        grids.c.kwh_tariff_full_service,
+        grids.c.uses_dual_meter_setup,
+    )
+    .select_from(
+        meters.outerjoin(dcus, dcus.c.id == meters.c.dcu_id)
+        .outerjoin(connections, connections.c.id == meters.c.connection_id)
+        .outerjoin(customers, customers.c.id == connections.c.customer_id)
+        .outerjoin(grids, grids.c.id == customers.c.grid_id)
+    )
+    .where(meters.c.deleted_at.is_(None))
+)
+
+# One statement for any number of observations: each value is taken from the newest observation that has it, and only
+# if the stored one is not newer [MET-83]. Shadows hold the truth; the columns of `meters` are their projection.
+_OBSERVE = text(
+    """
+    with news as (
+        select * from jsonb_to_recordset(cast(:observations as jsonb)) as o(
+            ordinal int, meter_id int, observed_at timestamptz, interaction_id bigint, seen boolean, relay_on boolean,
+            credit_kwh numeric, balance numeric, power_limit_w int, voltage_v numeric, power_kw numeric, version text,
+            snr double precision, rssi double precision, gateway_id int)
+    ),
+    relay as (
+        select distinct on (meter_id) meter_id, relay_on, observed_at, interaction_id from news
+        where relay_on is not null order by meter_id, observed_at desc, ordinal desc
+    ),
+    power_limit as (
+        select distinct on (meter_id) meter_id, power_limit_w, observed_at, interaction_id from news
+        where power_limit_w is not null order by meter_id, observed_at desc, ordinal desc
+    ),
+    shadows as (
+        insert into meter_shadows as s (meter_id, attribute, reported, reported_at, reported_by_id, last_event_at)
+        select meter_id, 'relay'::shadow_attribute_enum, relay_on::int, observed_at, interaction_id, observed_at
+        from relay
+        union all
+        select meter_id, 'power_limit', power_limit_w, observed_at, interaction_id, observed_at from power_limit
+        on conflict (meter_id, attribute) do update set
+            reported = excluded.reported, reported_at = excluded.reported_at,
+            reported_by_id = excluded.reported_by_id, last_event_at = excluded.last_event_at
+        where s.reported_at is null or s.reported_at <= excluded.reported_at
+        returning s.meter_id
+    ),
+    credit as (
+        select distinct on (meter_id) meter_id, credit_kwh, balance, observed_at from news
+        where credit_kwh is not null order by meter_id, observed_at desc, ordinal desc
+    ),
+    voltage as (
+        select distinct on (meter_id) meter_id, voltage_v, observed_at from news
+        where voltage_v is not null order by meter_id, observed_at desc, ordinal desc
+    ),
+    power as (
+        select distinct on (meter_id) meter_id, power_kw, observed_at from news
+        where power_kw is not null order by meter_id, observed_at desc, ordinal desc
+    ),
+    firmware as (
+        select distinct on (meter_id) meter_id, version from news
+        where version is not null order by meter_id, observed_at desc, ordinal desc
+    ),
+    radio as (
+        select distinct on (meter_id) meter_id, snr, rssi, gateway_id, observed_at from news
+        where snr is not null order by meter_id, observed_at desc, ordinal desc
+    ),
+    seen as (select meter_id, max(observed_at) filter (where seen) as at from news group by meter_id)
+    update meters m set
+        last_seen_at = greatest(m.last_seen_at, seen.at),
+        is_on = case when r.observed_at >= coalesce(m.is_on_updated_at, r.observed_at) then r.relay_on else m.is_on end,
+        is_on_updated_at = greatest(m.is_on_updated_at, r.observed_at),
+        power_limit = case when l.observed_at >= coalesce(m.power_limit_updated_at, l.observed_at)
+            then l.power_limit_w else m.power_limit end,
+        power_limit_updated_at = greatest(m.power_limit_updated_at, l.observed_at),
+        kwh_credit_available = case
+            when c.observed_at >= coalesce(m.kwh_credit_available_updated_at, c.observed_at)
+            then c.credit_kwh else m.kwh_credit_available end,
+        balance = case
+            when c.observed_at >= coalesce(m.kwh_credit_available_updated_at, c.observed_at) and c.balance is not null
+            then c.balance else m.balance end,
+        balance_updated_at = case
+            when c.observed_at >= coalesce(m.kwh_credit_available_updated_at, c.observed_at) and c.balance is not null
+            then c.observed_at else m.balance_updated_at end,
+        kwh_credit_available_updated_at = greatest(m.kwh_credit_available_updated_at, c.observed_at),
+        voltage = case when v.observed_at >= coalesce(m.voltage_updated_at, v.observed_at)
+            then v.voltage_v else m.voltage end,
+        voltage_updated_at = greatest(m.voltage_updated_at, v.observed_at),
+        power = case when p.observed_at >= coalesce(m.power_updated_at, p.observed_at)
+            then p.power_kw else m.power end,
+        power_updated_at = greatest(m.power_updated_at, p.observed_at),
+        version = coalesce(f.version, m.version),
+        connection_metrics = case when q.meter_id is null then m.connection_metrics
+            else jsonb_build_object('snr', q.snr, 'rssi', q.rssi, 'updated_at', q.observed_at) end,
+        dcu_id = coalesce(q.gateway_id, m.dcu_id)
+    from seen
+        left join relay r on r.meter_id = seen.meter_id
+        left join power_limit l on l.meter_id = seen.meter_id
+        left join credit c on c.meter_id = seen.meter_id
+        left join voltage v on v.meter_id = seen.meter_id
+        left join power p on p.meter_id = seen.meter_id
+        left join firmware f on f.meter_id = seen.meter_id
+        left join radio q on q.meter_id = seen.meter_id
+    where m.id = seen.meter_id
+    """
+)
+
+
+class PostgresMeters:
+    """``Meters`` on the relational plane.
+
+    Args:
+        connection: The open transaction's.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def lock(self, meter_ids: Collection[int]) -> Mapping[int, Meter]:
+        """See ``Meters.lock``."""
+        if not meter_ids:
+            return {}
+        query: Select[Any] = (
+            _FACTS.where(meters.c.id.in_(sorted(meter_ids))).order_by(meters.c.id).with_for_update(of=meters)
+        )
+        rows = (await self._connection.execute(query)).mappings()
+        return {row["id"]: _meter(row) for row in rows}
+
+    async def ids_of(self, numbers: Collection[str]) -> Mapping[str, int]:
+        """See ``Meters.ids_of``."""
+        if not numbers:
+            return {}
+        query = select(meters.c.external_reference, meters.c.id).where(
+            and_(
+                meters.c.external_reference.in_(sorted(numbers)),
+                meters.c.external_system == "CALIN",
+                meters.c.deleted_at.is_(None),
+            )
+        )
+        return {row.external_reference: row.id for row in await self._connection.execute(query)}
+
+    async def observe(self, observations: Sequence[MeterObservation]) -> None:
+        """See ``Meters.observe``."""
+        if observations:
+            rows = [_observation(ordinal, observation) for ordinal, observation in enumerate(observations)]
+            await self._connection.execute(_OBSERVE, {"observations": dump_json(rows)})
+
+
+def _meter(row: RowMapping) -> Meter:
+    facts = TariffFacts(
+        meter_type=MeterType(row["meter_type"]),
+        own_tariff=row["kwh_tariff"],
+        essential_tariff=row["kwh_tariff_essential_service"],
+        full_tariff=row["kwh_tariff_full_service"],
+        is_dual_meter_grid=bool(row["uses_dual_meter_setup"]),
+    )
+    protocol = row["communication_protocol"]
+    return Meter(
+        id=row["id"],
+        external_reference=row["external_reference"],
+        communication_protocol=None if protocol is None else CommunicationProtocol(protocol),
+        phase=MeterPhase(row["meter_phase"]),
+        version=row["version"],
+        is_test_mode_on=row["is_test_mode_on"],
+        connection_id=row["connection_id"],
+        customer_account_id=row["customer_account_id"],
+        grid_id=row["grid_id"],
+        organization_id=row["organization_id"],
+        dcu_id=row["dcu_id"],
+        dcu_external_reference=row["dcu_external_reference"],
+        tariff=tariff_of_meter(facts),
+        power_limit_w=row["power_limit"],
+        last_seen_at=row["last_seen_at"],
+        last_sts_token_issued_at=row["last_sts_token_issued_at"],
+    )
+
+
+def _observation(ordinal: int, observation: MeterObservation) -> dict[str, object]:
+    return {
+        "ordinal": ordinal,
+        "meter_id": observation.meter_id,
+        "observed_at": observation.observed_at,
+        "interaction_id": observation.interaction_id,
+        "seen": observation.seen,
+        "relay_on": observation.relay_on,
+        "credit_kwh": observation.credit_kwh,
+        "balance": observation.balance,
+        "power_limit_w": observation.power_limit_w,
+        "voltage_v": observation.voltage_v,
+        "power_kw": observation.power_kw,
+        "version": observation.version,
+        "snr": observation.snr,
+        "rssi": observation.rssi,
+        "gateway_id": observation.gateway_id,
+    }
