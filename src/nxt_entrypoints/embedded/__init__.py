@@ -1,0 +1,1 @@
+"""Stores and a broker from wheels, for one machine without containers (extra ``embedded``)."""
