@@ -1,0 +1,1 @@
+"""Telling people: text messages today, other channels beside them later."""
