@@ -29,6 +29,8 @@ from nxt_entrypoints.embedded.ports import LOOPBACK
 from nxt_entrypoints.embedded.process import RunAs, ServerProcess, leashed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from nxt_entrypoints.embedded.data_dir import DataDir
 
 OWNER = "nxt"
