@@ -1,0 +1,117 @@
+"""Every table of the relational plane, in its final form; migrations make them, `nxt db check` compares them."""
+
+from nxt_adapters.supabase.tables.audit import audit_log, audits
+from nxt_adapters.supabase.tables.columns import GeoJson, metadata
+from nxt_adapters.supabase.tables.contracts import connection_requested_meters, connections
+from nxt_adapters.supabase.tables.gateway import gateway_charges, gateway_events, organization_payment_credentials
+from nxt_adapters.supabase.tables.grids import grids
+from nxt_adapters.supabase.tables.identity import (
+    accounts,
+    agents,
+    api_keys,
+    auth_users,
+    customers,
+    members,
+    notes,
+    organizations,
+)
+from nxt_adapters.supabase.tables.infrastructure import dcus, device_types, devices, mppts, poles
+from nxt_adapters.supabase.tables.installation import (
+    meter_commissionings,
+    metering_hardware_imports,
+    metering_hardware_install_sessions,
+)
+from nxt_adapters.supabase.tables.interactions import (
+    directive_batch_executions,
+    directive_batches,
+    interaction_requests,
+    meter_interactions,
+)
+from nxt_adapters.supabase.tables.ledger import ledger_accounts, ledger_entries, ledger_hot_deltas, ledger_postings
+from nxt_adapters.supabase.tables.messaging import (
+    admission,
+    device_messages,
+    event_halves,
+    message_archive,
+    parked_events,
+)
+from nxt_adapters.supabase.tables.meters import issues, meter_shadows, meter_state_events, meters
+from nxt_adapters.supabase.tables.money import meter_credit_transfers, transactions, ussd_sessions, wallets
+from nxt_adapters.supabase.tables.notifications import notification_parameters, notifications
+from nxt_adapters.supabase.tables.orders import orders
+from nxt_adapters.supabase.tables.payouts import bank_accounts, banks, payouts
+from nxt_adapters.supabase.tables.tokens import meter_secrets, secret_inbox, secrets, sts_tokens
+from nxt_adapters.supabase.tables.work import (
+    idempotency_keys,
+    inbox_messages,
+    job_leases,
+    job_units,
+    outbox_tasks,
+    settlement_failures,
+)
+
+__all__ = [
+    "GeoJson",
+    "accounts",
+    "admission",
+    "agents",
+    "api_keys",
+    "audit_log",
+    "audits",
+    "auth_users",
+    "bank_accounts",
+    "banks",
+    "connection_requested_meters",
+    "connections",
+    "customers",
+    "dcus",
+    "device_messages",
+    "device_types",
+    "devices",
+    "directive_batch_executions",
+    "directive_batches",
+    "event_halves",
+    "gateway_charges",
+    "gateway_events",
+    "grids",
+    "idempotency_keys",
+    "inbox_messages",
+    "interaction_requests",
+    "issues",
+    "job_leases",
+    "job_units",
+    "ledger_accounts",
+    "ledger_entries",
+    "ledger_hot_deltas",
+    "ledger_postings",
+    "members",
+    "message_archive",
+    "metadata",
+    "meter_commissionings",
+    "meter_credit_transfers",
+    "meter_interactions",
+    "meter_secrets",
+    "meter_shadows",
+    "meter_state_events",
+    "metering_hardware_imports",
+    "metering_hardware_install_sessions",
+    "meters",
+    "mppts",
+    "notes",
+    "notification_parameters",
+    "notifications",
+    "orders",
+    "organization_payment_credentials",
+    "organizations",
+    "outbox_tasks",
+    "parked_events",
+    "payouts",
+    "poles",
+    "secret_inbox",
+    "secrets",
+    "settlement_failures",
+    "sts_tokens",
+    "transactions",
+    "ussd_sessions",
+    "wallets",
+]

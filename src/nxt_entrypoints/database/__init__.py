@@ -1,0 +1,1 @@
+"""Schemas of the two planes: applying migrations, comparing with them, first rows."""
