@@ -1,0 +1,1 @@
+"""The jobs role: settlement, relay, message engine, RQ workers and cron, notifications."""

@@ -1,0 +1,33 @@
+"""What runs by the clock, and when (UTC) [AUTO 2, R48]."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class ScheduledJob:
+    """A job of the calendar.
+
+    Attributes:
+        name: Of the job and its lease.
+        cron: Five fields, UTC.
+        deadline: A run is ended after it.
+    """
+
+    name: str
+    cron: str
+    deadline: timedelta = timedelta(minutes=5)
+
+
+CALENDAR = (
+    ScheduledJob(name="reconcile-gateway-orders", cron="*/5 * * * *"),
+    ScheduledJob(name="release-suspended", cron="* * * * *"),
+    ScheduledJob(name="expire-interactions", cron="* * * * *"),
+    ScheduledJob(name="refresh-hot-balances", cron="* * * * *", deadline=timedelta(minutes=1)),
+    ScheduledJob(name="ledger-audit", cron="0 2 * * *", deadline=timedelta(hours=1)),
+    ScheduledJob(name="ensure-partitions", cron="10 1 * * *"),
+    ScheduledJob(name="purge-done-work", cron="30 1 * * *", deadline=timedelta(minutes=30)),
+)

@@ -1,0 +1,109 @@
+"""The relay: what transactions left in the outbox becomes effects, at least once [REL-156, PAY-121]."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from functools import partial
+
+import attrs
+import structlog
+from prometheus_client import Counter
+
+from nxt_domain.shared.errors import DomainError
+from nxt_domain.shared.outbox import ClaimedTask, OutboxQueue
+from nxt_entrypoints.jobs.loops import work_until_stopped
+
+_log = structlog.get_logger(__name__)
+
+_LEASE = timedelta(seconds=60)
+_FIRST_DELAY = timedelta(seconds=5)
+_LONGEST_DELAY = timedelta(minutes=10)
+_POLL_S = 1.0
+
+TASKS = Counter("nxt_outbox_tasks_total", "Outbox tasks by kind and outcome", ["kind", "outcome"])
+
+Handler = Callable[[Sequence[ClaimedTask]], Awaitable[None]]
+"""Does the work of some tasks, all or none; raising means that none of them is done. Must be idempotent."""
+
+
+@attrs.frozen(kw_only=True)
+class Lane:
+    """Tasks of one kind, worked off beside other kinds, so that a slow effect holds up nothing else.
+
+    Attributes:
+        batch: Tasks claimed and handled at once, at most 100 [REL-156].
+        delay: Wait after the first failure; doubled up to ten minutes.
+    """
+
+    kind: str
+    handle: Handler
+    batch: int = 100
+    delay: timedelta = _FIRST_DELAY
+
+
+def retry_delay(attempts: int, first: timedelta = _FIRST_DELAY) -> timedelta:
+    """Tell how long a task waits after its failure number ``attempts`` + 1: 5 s × 2ⁿ up to 10 min [PAY-121]."""
+    doubled: timedelta = first * (1 << min(attempts, 20))
+    return min(doubled, _LONGEST_DELAY)
+
+
+class OutboxRelay:
+    """Works lanes off until stopped; any number of processes may run one.
+
+    Args:
+        queue: The claims.
+        lanes: One per kind.
+        owner: Names this process in leases.
+        woken: Set when there may be work.
+    """
+
+    def __init__(
+        self, *, queue: OutboxQueue, lanes: Sequence[Lane], owner: str, woken: Callable[[], asyncio.Event]
+    ) -> None:
+        self._queue = queue
+        self._lanes = lanes
+        self._owner = owner
+        self._woken = woken
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Run all lanes side by side until ``stopping`` is set; what is under way is finished first."""
+        await asyncio.gather(*(self._run_lane(lane, self._woken(), stopping) for lane in self._lanes))
+
+    async def work_off(self, lane: Lane) -> int:
+        """Claim and handle one batch; return how many tasks were claimed."""
+        tasks = await self._queue.claim(owner=self._owner, kinds=[lane.kind], limit=lane.batch, lease=_LEASE)
+        if tasks:
+            await self._handle(lane, tasks)
+        return len(tasks)
+
+    async def _run_lane(self, lane: Lane, woken: asyncio.Event, stopping: asyncio.Event) -> None:
+        await work_until_stopped(
+            f"outbox {lane.kind}", partial(self.work_off, lane), woken=woken, stopping=stopping, poll_s=_POLL_S
+        )
+
+    async def _handle(self, lane: Lane, tasks: Sequence[ClaimedTask]) -> None:
+        try:
+            await lane.handle(tasks)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the task is kept and tried again
+            if len(tasks) > 1:
+                # One bad task must not hold up its neighbours.
+                for task in tasks:
+                    await self._handle(lane, [task])
+                return
+            await self._failed(lane, tasks[0], error)
+        else:
+            await self._queue.done(tasks)
+            TASKS.labels(lane.kind, "done").inc(len(tasks))
+
+    async def _failed(self, lane: Lane, task: ClaimedTask, error: Exception) -> None:
+        is_expected = isinstance(error, DomainError)
+        log = _log.warning if is_expected else _log.exception
+        log("outbox task failed", kind=task.kind, task_id=task.id, attempts=task.attempts + 1, error=_summary(error))
+        TASKS.labels(lane.kind, "retried").inc()
+        await self._queue.retry(task, error=_summary(error), delay=retry_delay(task.attempts, lane.delay))
+
+
+def _summary(error: Exception) -> str:
+    return f"{error.code}: {error.message}" if isinstance(error, DomainError) else type(error).__name__
