@@ -59,7 +59,7 @@ class GrpcSide:
             await self._server.stop(0.5)
             self._server = None
 
-    def _services(self) -> dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]]:
+    def _services(self) -> "dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]]":
         return {
             "api.DeviceService": {
                 "Enqueue": self._unary(self._enqueue, "Enqueue", api.EnqueueDeviceQueueItemRequest),
@@ -76,7 +76,7 @@ class GrpcSide:
             },
         }
 
-    def _unary(self, method: Method, name: str, request_type: Any) -> grpc.RpcMethodHandler[Any, Any]:  # noqa: ANN401 - a generated message class
+    def _unary(self, method: Method, name: str, request_type: Any) -> "grpc.RpcMethodHandler[Any, Any]":  # noqa: ANN401 - a generated message class
         async def call(request: Any, context: Context) -> Any:  # noqa: ANN401 - a generated message
             await self._admit(context)
             self._control.log.add("grpc", method=name, **_facts(request))

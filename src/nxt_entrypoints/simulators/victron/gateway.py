@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 KEEPALIVE_S = 60.0
 _RECONNECT_S = (0.2, 5.0)
+_CONNECT_S = 10.0
 _DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -74,14 +75,16 @@ class MqttGateways:
             if self._url.username:
                 client.set_auth_credentials(self._url.username, self._url.password)
             try:
-                await client.connect(
-                    self._url.hostname,
-                    self._url.port or _DEFAULT_PORTS[self._url.scheme],
-                    ssl=ssl.create_default_context() if self._url.scheme == "mqtts" else False,
-                    version=gmqtt.constants.MQTTv311,
-                )
-            except (OSError, gmqtt.mqtt.handler.MQTTConnectError) as error:
+                async with asyncio.timeout(_CONNECT_S):
+                    await client.connect(
+                        self._url.hostname,
+                        self._url.port or _DEFAULT_PORTS[self._url.scheme],
+                        ssl=ssl.create_default_context() if self._url.scheme == "mqtts" else False,
+                        version=gmqtt.constants.MQTTv311,
+                    )
+            except (OSError, gmqtt.MQTTConnectError) as error:  # a time-out is an OSError too
                 logger.info("the simulated plants' broker is not there yet: %s", type(error).__name__)
+                await client.disconnect()
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, longest)
             else:

@@ -71,7 +71,7 @@ class PlantState:
             return 0.0
         height = math.sin(math.pi * (hour - _SUNRISE_H) / (_SUNSET_H - _SUNRISE_H))
         cloud = profile.noise(self.seed, f"sun {self.village.grid_id}", int(now.timestamp() // 600))
-        return self.village.plant.pv_peak_w * height**1.3 * (0.55 + 0.45 * min(1.0, cloud))
+        return self.village.plant.pv_peak_w * math.pow(height, 1.3) * (0.55 + 0.45 * min(1.0, cloud))
 
     def step(self, now: datetime) -> None:
         """Charge or discharge the battery up to the instant."""
