@@ -1,0 +1,193 @@
+"""Who may do what: pure decisions over the principal."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+
+import attrs
+
+from nxt_domain.identity.model import (
+    Account,
+    AccountType,
+    CredentialKind,
+    NewApiKey,
+    OrganizationType,
+    Principal,
+    TokenClaims,
+)
+from nxt_domain.shared.errors import Forbidden, InvalidInput
+
+NO_ACCESS = "You do not have access to this resource"
+KEY_PREFIX = "nxt_"
+_SHOWN_CHARACTERS = 8
+_SCOPE = re.compile(r"[a-z0-9_-]{1,64}:(read|write)")
+_READ_ONLY_TENANTS = frozenset({OrganizationType.LENDER, OrganizationType.DATA_AGGREGATOR})
+
+
+@attrs.frozen(kw_only=True)
+class Access:
+    """A row of the access matrix: which kinds of caller a route admits [API-68].
+
+    The platform's own members and keys are always admitted [API-63].
+    """
+
+    customer: bool = False
+    agent: bool = False
+    member: bool = False
+    key: bool = False
+    no_role: bool = False
+
+    def admits(self, principal: Principal) -> bool:
+        """Tell whether a caller's kind is admitted; nothing is said about single objects."""
+        if principal.is_admin_org:
+            return True
+        if principal.account_type is None:
+            return self.no_role
+        if principal.kind is CredentialKind.KEY:
+            return self.key
+        return {
+            AccountType.CUSTOMER: self.customer,
+            AccountType.AGENT: self.agent,
+            AccountType.MEMBER: self.member,
+        }[principal.account_type]
+
+
+ADMIN_ONLY = Access()
+KEYS = Access(key=True)
+STAFF = Access(member=True, key=True)
+PEOPLE = Access(customer=True, agent=True, member=True, key=True)
+ANY_LOGIN = Access(customer=True, agent=True, member=True, key=True, no_role=True)
+
+
+def principal_of_user(account: Account, claims: TokenClaims, token: str, *, admin_organization_id: int) -> Principal:
+    """Make the principal of a user; the database wins over the token's claims [API-47]."""
+    principal = _principal(account, CredentialKind.USER, admin_organization_id)
+    return attrs.evolve(
+        principal,
+        email=account.email or claims.email,
+        full_name=account.full_name or claims.full_name or "Unknown",
+        token=token,
+        token_expires_at=claims.expires_at,
+    )
+
+
+def principal_of_key(account: Account, scopes: frozenset[str] | None, *, admin_organization_id: int) -> Principal:
+    """Make the principal of a key, which acts as its owner [API-52]."""
+    return attrs.evolve(_principal(account, CredentialKind.KEY, admin_organization_id), scopes=scopes)
+
+
+def _principal(account: Account, kind: CredentialKind, admin_organization_id: int) -> Principal:
+    is_member = account.account_type is AccountType.MEMBER
+    return Principal(
+        account_id=account.id,
+        supabase_id=account.supabase_id,
+        email=account.email,
+        full_name=account.full_name or "Unknown",
+        account_type=account.account_type,
+        member_type=account.member_type,
+        organization_id=account.organization_id,
+        organization_type=account.organization_type,
+        is_admin_org=is_member and account.organization_id == admin_organization_id,
+        member_id=account.member_id,
+        agent_id=account.agent_id,
+        customer_id=account.customer_id,
+        grid_id=account.grid_id,
+        kind=kind,
+    )
+
+
+def may_own_key(account: Account | None) -> bool:
+    """Tell whether an account's keys count: it lives, and is a member of an organization [API-51]."""
+    return (
+        account is not None
+        and not account.is_closed
+        and account.member_id is not None
+        and account.organization_id is not None
+    )
+
+
+def require_access(principal: Principal, access: Access, *, segment: str, changes: bool) -> None:
+    """Decide by the caller's kind alone, before any row is read [R39, R42].
+
+    Args:
+        principal: The caller.
+        access: The route's row of the matrix.
+        segment: First segment of the route's path, which scopes name.
+        changes: Whether the route changes anything.
+
+    Raises:
+        Forbidden: The caller's kind, tenant or key may not use the route.
+    """
+    is_read_only_tenant = principal.organization_type in _READ_ONLY_TENANTS and not principal.is_admin_org
+    if (
+        not access.admits(principal)
+        or (changes and is_read_only_tenant)
+        or not _in_scope(principal.scopes, segment, changes=changes)
+    ):
+        raise Forbidden(NO_ACCESS)
+
+
+def _in_scope(scopes: frozenset[str] | None, segment: str, *, changes: bool) -> bool:
+    if scopes is None:
+        return True
+    # Who may write may read, too.
+    return f"{segment}:write" in scopes or (not changes and f"{segment}:read" in scopes)
+
+
+def may_see_organization(principal: Principal, organization_id: int | None) -> bool:
+    """Apply the tenant rule to something that belongs to an organization; None: it belongs to nobody [API-64]."""
+    return principal.is_admin_org or (organization_id is not None and principal.organization_id == organization_id)
+
+
+def key_hash(key: str) -> str:
+    """Return the lower-case hexadecimal SHA-256 of a whole key [API-53]."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def same_secret(presented: str | None, expected: str | None) -> bool:
+    """Compare two secrets in constant time; an absent or empty one never matches [API-57]."""
+    if not presented or not expected:
+        return False
+    # Header values may hold any byte; both sides are compared by their bytes.
+    return hmac.compare_digest(presented.encode(errors="surrogateescape"), expected.encode())
+
+
+def create_api_key(
+    account_id: int,
+    *,
+    name: str | None = None,
+    scopes: Sequence[str] | None = None,
+    expires_at: datetime | None = None,
+) -> tuple[str, NewApiKey]:
+    """Make a key: ``nxt_`` and 43 characters of base64url, 32 random bytes [API-53].
+
+    Args:
+        account_id: The owner.
+        name: For lists.
+        scopes: ``<first path segment>:read|write`` each; None: all rights of the owner.
+        expires_at: When it stops counting; None: never.
+
+    Returns:
+        The key, to be shown once, and what is stored of it.
+
+    Raises:
+        InvalidInput: A scope is malformed.
+    """
+    malformed = [scope for scope in scopes or () if _SCOPE.fullmatch(scope) is None]
+    if malformed:
+        raise InvalidInput(f"not a scope: {', '.join(malformed)} (expected e.g. orders:read)", code="SCOPE_MALFORMED")
+    key = KEY_PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+    return key, NewApiKey(
+        account_id=account_id,
+        key_hash=key_hash(key),
+        key_prefix=key[:_SHOWN_CHARACTERS],
+        name=name,
+        scopes=None if scopes is None else frozenset(scopes),
+        expires_at=expires_at,
+    )

@@ -1,0 +1,1 @@
+"""The HTTP frame of every role: declared routes in, one aiohttp application out."""

@@ -1,0 +1,113 @@
+"""From declared routes to an aiohttp application."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import attrs
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from nxt_entrypoints.http.client import networks
+from nxt_entrypoints.http.cors import Cors
+from nxt_entrypoints.http.dispatch import Dispatcher
+from nxt_entrypoints.http.guards import Gate
+from nxt_entrypoints.http.observation import metrics_of
+from nxt_entrypoints.http.openapi import JsonDict, openapi_document
+from nxt_entrypoints.http.operations import Operations, Readiness
+from nxt_entrypoints.http.rate_limit import PUBLIC_ORDERS, LocalRateLimiter, RateLimiter
+from nxt_entrypoints.http.router import Router
+from nxt_entrypoints.http.routes import Route
+
+
+@attrs.frozen(kw_only=True)
+class HttpSettings:
+    """What the frame takes from the configuration.
+
+    Attributes:
+        cors_origins: ``security.corsOrigins``; None: the role sends no CORS headers.
+        trusted_proxies: ``security.trustedProxies``, networks in CIDR notation.
+        public_requests_per_minute: ``security.publicRequestsPerMinute`` [R8].
+        capabilities: Those that are on; None: all. Routes of the others don't exist [API-194].
+        is_hibernated: ``IS_HIBERNATED`` [API-202].
+    """
+
+    cors_origins: Sequence[str] | None = None
+    trusted_proxies: Sequence[str] = ()
+    public_requests_per_minute: int = 30
+    capabilities: frozenset[str] | None = None
+    is_hibernated: bool = False
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """Calls per minute and address, by bucket."""
+        return {PUBLIC_ORDERS: self.public_requests_per_minute}
+
+
+def build_app(
+    role: str,
+    routes: Sequence[Route],
+    services: object,
+    *,
+    gate: Gate,
+    settings: HttpSettings | None = None,
+    readiness: Readiness | None = None,
+    limiter: RateLimiter | None = None,
+    registry: CollectorRegistry | None = None,
+) -> web.Application:
+    """Build the application of a role: its routes and the operational endpoints.
+
+    Args:
+        role: ``api``, ``provisioning``, ``jobs`` or ``telemetry``.
+        routes: The role's declarations.
+        services: The role's use cases; handlers that take ``services`` get this object.
+        gate: The role's guards.
+        settings: From the configuration.
+        readiness: What ``/readyz`` probes.
+        limiter: Counts calls of limited routes; None: in this process only.
+        registry: Figures of the process, shown at ``/metrics``; None: a fresh one.
+
+    Raises:
+        ValueError: Two routes coincide, or a network is malformed.
+    """
+    settings = settings or HttpSettings()
+    registry = registry or CollectorRegistry()
+    operations = Operations(readiness=readiness or Readiness(), registry=registry, is_hibernated=settings.is_hibernated)
+    served = (*_enabled(routes, settings), *operations.routes())
+    operations.describe(openapi_document(role, served, version=software_version()))
+    dispatcher = Dispatcher(
+        role=role,
+        router=Router(served),
+        services=services,
+        gate=gate,
+        limiter=limiter or LocalRateLimiter(settings.limits),
+        metrics=metrics_of(registry),
+        cors=None if settings.cors_origins is None else Cors(settings.cors_origins),
+        trusted_proxies=networks(settings.trusted_proxies),
+    )
+    # Bodies are bounded per route, by the dispatcher.
+    app = web.Application(client_max_size=0)
+    app.router.add_route("*", "/{path:.*}", dispatcher.handle)
+    return app
+
+
+def role_document(role: str, routes: Sequence[Route]) -> JsonDict:
+    """Return a role's OpenAPI document, as the running role serves it with all capabilities on."""
+    operations = Operations(readiness=Readiness(), registry=CollectorRegistry(), is_hibernated=False)
+    return openapi_document(role, (*routes, *operations.routes()), version=software_version())
+
+
+def software_version() -> str:
+    """Return the installed version; ``0`` from a bare checkout."""
+    try:
+        return version("nxt-backend")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _enabled(routes: Sequence[Route], settings: HttpSettings) -> Sequence[Route]:
+    if settings.is_hibernated:
+        return ()
+    enabled = settings.capabilities
+    return [route for route in routes if route.capability is None or enabled is None or route.capability in enabled]

@@ -1,0 +1,53 @@
+"""Who is on the other end of the connection [R8]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+Network = IPv4Network | IPv6Network
+UNKNOWN = "unknown"
+
+
+def networks(cidrs: Sequence[str]) -> tuple[Network, ...]:
+    """Read ``security.trustedProxies``.
+
+    Raises:
+        ValueError: One is no network.
+    """
+    return tuple(ip_network(cidr, strict=False) for cidr in cidrs)
+
+
+def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> str:
+    """Return the last hop that no trusted proxy is: what the client can't forge.
+
+    Args:
+        peer: Address of the TCP peer; None for a local socket.
+        forwarded_for: Values of all ``X-Forwarded-For`` headers, in order.
+        trusted: From which peers the header is believed.
+    """
+    hops = [hop.strip() for value in forwarded_for for hop in value.split(",")]
+    address = _read(peer)
+    if address is None:
+        return UNKNOWN
+    while hops and any(address in network for network in trusted):
+        before = _read(hops.pop())
+        if before is None:
+            break
+        address = before
+    return str(address)
+
+
+def bucket_of(address: str) -> str:
+    """Return what a rate limit counts: an IPv4 address, or the /64 that one IPv6 subscriber has."""
+    parsed = _read(address)
+    return str(ip_network((parsed, 64), strict=False)) if isinstance(parsed, IPv6Address) else address
+
+
+def _read(text: str | None) -> IPv4Address | IPv6Address | None:
+    try:
+        parsed = ip_address(text or "")
+    except ValueError:
+        return None
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return mapped or parsed

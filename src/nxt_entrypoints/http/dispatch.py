@@ -1,0 +1,169 @@
+"""The way of one request: find, limit, admit, read, call, answer, record."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+import structlog
+from aiohttp import web
+
+from nxt_domain.shared.errors import DomainError, InvalidInput, NotFound
+from nxt_entrypoints.http.body import parse, receive
+from nxt_entrypoints.http.client import Network, bucket_of, client_address
+from nxt_entrypoints.http.cors import Cors
+from nxt_entrypoints.http.errors import error_body, error_headers, status_of
+from nxt_entrypoints.http.guards import Gate
+from nxt_entrypoints.http.inputs import read_body, read_path, shape_of
+from nxt_entrypoints.http.observation import Exchange, HttpMetrics
+from nxt_entrypoints.http.rate_limit import RateLimiter
+from nxt_entrypoints.http.results import respond
+from nxt_entrypoints.http.router import Router
+from nxt_entrypoints.http.routes import RequestFacts, Route
+
+REQUEST_ID_HEADER = "X-Request-Id"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_SERVER = "nxt"
+
+_log = structlog.get_logger("nxt.http")
+
+
+@attrs.frozen(kw_only=True)
+class Dispatcher:
+    """Serves all declared routes of a role.
+
+    Attributes:
+        role: For logs and figures.
+        router: Its routes.
+        services: Its use cases, as handlers see them.
+        gate: Its guards.
+        limiter: For routes with a limit.
+        cors: None: the role sends no CORS headers [API-35].
+        trusted_proxies: From which peers ``X-Forwarded-For`` is believed.
+    """
+
+    role: str
+    router: Router
+    services: object
+    gate: Gate
+    limiter: RateLimiter
+    metrics: HttpMetrics
+    cors: Cors | None = None
+    trusted_proxies: Sequence[Network] = ()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request; whatever happens, there is an answer and a log line."""
+        started = time.perf_counter()
+        exchange = self._open(request)
+        with (
+            structlog.contextvars.bound_contextvars(request_id=exchange.request_id),
+            self.metrics.in_flight.labels(self.role).track_inprogress(),
+        ):
+            response = await self._answer(request, exchange)
+            exchange.record(self.metrics, status=response.status, seconds=time.perf_counter() - started)
+        return response
+
+    def _open(self, request: web.Request) -> Exchange:
+        wished = request.headers.get(REQUEST_ID_HEADER, "")
+        return Exchange(
+            role=self.role,
+            method=request.method,
+            request_id=wished if _REQUEST_ID.fullmatch(wished) else uuid.uuid4().hex,
+            client_address=client_address(
+                request.remote, request.headers.getall("X-Forwarded-For", ()), self.trusted_proxies
+            ),
+        )
+
+    async def _answer(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+        headers = {REQUEST_ID_HEADER: exchange.request_id, "Server": _SERVER}
+        if self.cors is not None:
+            headers |= self.cors.headers(request.headers)
+            if request.method == "OPTIONS":
+                return web.Response(status=204, headers=headers | self.cors.preflight(request.headers))
+        try:
+            return await self._serve(request, exchange, headers)
+        except DomainError as error:
+            overrides = exchange.route.statuses if exchange.route else {}
+            return await self._refuse(request, exchange, headers, error, overrides)
+        except Exception as error:  # noqa: BLE001 - the edge of the process: a defect is logged, counted and answered
+            return await self._confess(request, exchange, headers, error)
+
+    async def _serve(self, request: web.Request, exchange: Exchange, headers: Mapping[str, str]) -> web.StreamResponse:
+        found = self.router.find(request.method, request.rel_url.raw_path)
+        if found is None:
+            raise NotFound(f"Cannot {request.method} {request.rel_url.raw_path}", code="NO_SUCH_ROUTE")
+        exchange.route, path = found
+        if exchange.route.limit is not None:
+            await self.limiter.take(exchange.route.limit, bucket_of(exchange.client_address))
+        exchange.principal = await self.gate.admit(exchange.route, request.headers)
+        inputs = await self._inputs(request, exchange, exchange.route, path)
+        result = await exchange.route.handler(**inputs)
+        return await respond(request, result, status=exchange.route.status, headers=headers)
+
+    async def _inputs(
+        self, request: web.Request, exchange: Exchange, route: Route, path: Mapping[str, str]
+    ) -> dict[str, object]:
+        raw = await receive(request, route.max_body)
+        facts = RequestFacts(request_id=exchange.request_id, client_address=exchange.client_address, raw_body=raw)
+        context = {"caller": exchange.principal, "services": self.services, "facts": facts}
+        return {
+            name: context[name] if name in context else _read_input(name, kind, request, raw, path)
+            for name, kind in route.inputs.items()
+        }
+
+    async def _refuse(
+        self,
+        request: web.Request,
+        exchange: Exchange,
+        headers: Mapping[str, str],
+        error: DomainError,
+        overrides: Mapping[str, int],
+    ) -> web.StreamResponse:
+        status = status_of(error, overrides)
+        # A kind without a status is a defect; a code that a route maps to 500 is an old client's contract.
+        is_expected = status != 500 or error.code in overrides
+        if not is_expected:
+            return await self._confess(request, exchange, headers, error)
+        if status >= 500:
+            _log.warning("answered with a failure", status=status, code=error.code, exc_info=error)
+        body = error_body(error, status=status, request_id=exchange.request_id)
+        return await respond(request, body, status=status, headers={**headers, **error_headers(error, status)})
+
+    async def _confess(
+        self, request: web.Request, exchange: Exchange, headers: Mapping[str, str], error: Exception
+    ) -> web.StreamResponse:
+        _log.error("request failed unexpectedly", route=exchange.template, exc_info=error)
+        method = exchange.route.method if exchange.route else "*"
+        self.metrics.defects.labels(self.role, method, exchange.template).inc()
+        body = error_body(DomainError(""), status=500, request_id=exchange.request_id, is_expected=False)
+        return await respond(request, body, status=500, headers=headers)
+
+
+def _read_input(name: str, kind: type[Any], request: web.Request, raw: bytes, path: Mapping[str, str]) -> object:
+    match name:
+        case "path":
+            return read_path(kind, _texts(path))
+        case "query":
+            return shape_of(kind).read_texts(_texts(request.query))
+        case "headers":
+            return shape_of(kind).read_texts(_header_fields(request.headers))
+        case _:
+            return read_body(kind, parse(raw, request.headers.get("Content-Type")))
+
+
+def _texts(values: Mapping[str, str]) -> dict[str, str]:
+    if any("\x00" in value for value in values.values()):
+        raise InvalidInput("null characters are not allowed")
+    return dict(values)
+
+
+def _header_fields(headers: Mapping[str, str]) -> dict[str, str]:
+    # ``verif-hash`` is read into the field ``verif_hash``; bytes that are no text can't match anything.
+    return {
+        name.lower().replace("-", "_"): value.encode(errors="surrogateescape").decode(errors="replace")
+        for name, value in headers.items()
+    }

@@ -1,0 +1,106 @@
+"""Guards: from a request's headers to the caller [API-42 … API-58]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import attrs
+
+from nxt_domain.identity.model import Principal
+from nxt_domain.identity.rules import require_access, same_secret
+from nxt_domain.identity.use_cases import (
+    AuthenticateDataReader,
+    AuthenticateKey,
+    AuthenticateService,
+    AuthenticateUser,
+)
+from nxt_domain.shared.errors import Unauthenticated
+from nxt_entrypoints.http.routes import Guard, Route
+
+T = TypeVar("T")
+
+API_KEY_HEADER = "X-API-KEY"
+_BEARER = "Bearer "
+
+
+def bearer_token(authorization: str | None) -> str | None:
+    """Return the user token of an ``Authorization`` header: exactly two parts, one blank, ``Bearer`` in any case."""
+    parts = (authorization or "").split(" ")
+    is_bearer = len(parts) == 2 and parts[0].lower() == "bearer" and parts[1] != ""
+    return parts[1] if is_bearer else None
+
+
+@attrs.frozen(kw_only=True)
+class Gate:
+    """Decides who comes in; each role fills in what its guards need.
+
+    Attributes:
+        user: For ``user_or_key``.
+        key: For ``user_or_key``.
+        service: For ``internal``.
+        data: For ``data_key``.
+        ingress_key: The network server's shared key, for routes that accept it; None: none.
+    """
+
+    user: AuthenticateUser | None = None
+    key: AuthenticateKey | None = None
+    service: AuthenticateService | None = None
+    data: AuthenticateDataReader | None = None
+    ingress_key: str | None = attrs.field(default=None, repr=False)
+
+    async def admit(self, route: Route, headers: Mapping[str, str]) -> Principal | None:
+        """Authenticate and, by the caller's kind, authorize.
+
+        Returns:
+            The caller; None where a route has none: public and vendor routes, shared keys.
+
+        Raises:
+            Unauthenticated: With the text that the guard has for the reason.
+            Forbidden: The caller's kind may not use the route.
+            Unavailable: A store or the identity provider can't be reached.
+        """
+        match route.guard:
+            case Guard.PUBLIC | Guard.VENDOR:
+                return None
+            case Guard.INTERNAL:
+                return await _require(self.service)(headers.get(API_KEY_HEADER))
+            case Guard.DATA_KEY:
+                return await self._data_reader(headers)
+            case Guard.USER_OR_KEY:
+                return await self._user_or_key(route, headers)
+
+    async def authenticate(self, *, token: str | None, key: str | None) -> Principal:
+        """Authenticate by a user token, else by a key [API-43].
+
+        Raises:
+            Unauthenticated: ``Unauthorized`` without either; else the credential's own reason.
+        """
+        if token is not None:
+            return await _require(self.user)(token)
+        if key:
+            return await _require(self.key)(key)
+        raise Unauthenticated("Unauthorized")
+
+    async def _user_or_key(self, route: Route, headers: Mapping[str, str]) -> Principal | None:
+        token = bearer_token(headers.get("Authorization"))
+        key = headers.get(API_KEY_HEADER)
+        if route.ingress and token is None and same_secret(key, self.ingress_key):
+            return None
+        principal = await self.authenticate(token=token, key=key)
+        require_access(principal, route.access, segment=route.segment, changes=route.changes)
+        if route.live:
+            await _require(self.user).confirm_session(principal)
+        return principal
+
+    async def _data_reader(self, headers: Mapping[str, str]) -> Principal:
+        authorization = headers.get("Authorization", "")
+        if not authorization.startswith(_BEARER) or authorization == _BEARER:
+            raise Unauthenticated("Missing or malformed Authorization header")
+        return await _require(self.data)(authorization.removeprefix(_BEARER))
+
+
+def _require(part: T | None) -> T:
+    if part is None:
+        raise RuntimeError("a route's guard is not wired in this role")
+    return part

@@ -1,0 +1,139 @@
+"""JSON in and out, with exact numbers [R12, PAY-3]."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import msgspec
+
+from nxt_domain.shared.clock import iso_millis
+from nxt_domain.shared.errors import InvalidInput
+from nxt_domain.shared.json import Json
+from nxt_domain.shared.money import plain
+
+MAX_DIGITS = 40
+_LONGEST_EXPONENT = 4
+_LONG_INTEGER = re.compile(rb"\d{%d}" % (MAX_DIGITS + 1))
+_ESCAPED_NUL = b"\\u0000"
+
+
+class MalformedJson(InvalidInput):
+    """The body is not JSON, or holds what no store can keep."""
+
+    default_code = "MALFORMED_JSON"
+
+
+def decode(body: bytes) -> Json:
+    """Read JSON; fractions become ``Decimal`` from their text, integers stay ``int``.
+
+    Raises:
+        MalformedJson: It is not JSON, nests too deeply, or has a number of more than 40 digits or a null character.
+    """
+    try:
+        value: Json = _DECODER.decode(body)
+    except RecursionError as error:
+        raise MalformedJson("JSON is nested too deeply") from error
+    except (ValueError, msgspec.MsgspecError) as error:  # bad UTF-8 and integers of thousands of digits, too
+        raise MalformedJson(_parser_text(error)) from error
+    if _ESCAPED_NUL in body or _LONG_INTEGER.search(body):
+        _refuse_unstorable(value)
+    return value
+
+
+def encode(value: object) -> bytes:
+    """Write a result as JSON: attrs objects as objects, decimals in plain notation, instants as ``…sssZ``."""
+    return _ENCODER.encode(to_plain(value))
+
+
+def to_plain(value: object) -> object:
+    """Reduce a result to what msgspec writes as the contract wants it; unset members are left out."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return value.value if isinstance(value, enum.Enum) else value
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items() if item is not msgspec.UNSET}
+    if isinstance(value, Sequence):
+        return [to_plain(item) for item in value]
+    if attrs.has(type(value)):
+        members = {name: getattr(value, name) for name in _names(type(value))}
+        return {name: to_plain(item) for name, item in members.items() if item is not msgspec.UNSET}
+    return _scalar(value)
+
+
+def _scalar(value: object) -> object:
+    match value:
+        case Decimal():
+            return msgspec.Raw(plain(value).encode())
+        case datetime():
+            return iso_millis(value if value.tzinfo else value.replace(tzinfo=UTC))
+        case date():
+            return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _names(cls: type[Any]) -> list[str]:
+    return [field.name for field in attrs.fields(cls)]
+
+
+def _read_fraction(text: str) -> Decimal:
+    if len(text) <= MAX_DIGITS and "e" not in text and "E" not in text:
+        return Decimal(text)
+    # Judged by its text alone, before any arithmetic: 1E999999999 is short to write and must cost nothing.
+    digits = _plain_digits(text)
+    if digits > MAX_DIGITS:
+        raise _too_long()
+    return Decimal(text) if digits else Decimal(0)
+
+
+def _plain_digits(text: str) -> int:
+    """Count the digits of a number's plain notation without trailing zeros, from its text; 0 for zero."""
+    mantissa, _, exponent = text.lower().partition("e")
+    whole, _, fraction = mantissa.lstrip("-").partition(".")
+    digits = (whole + fraction).lstrip("0")
+    significant = digits.rstrip("0")
+    if not significant:
+        return 0
+    if len(exponent.lstrip("+-").lstrip("0")) > _LONGEST_EXPONENT:
+        return MAX_DIGITS + 1
+    # The value is ``significant`` times ten to the ``power``.
+    power = int(exponent or 0) - len(fraction) + len(digits) - len(significant)
+    if power >= 0:
+        return len(significant) + power
+    return max(len(significant) + power, 1) - power
+
+
+def _too_long() -> MalformedJson:
+    return MalformedJson(f"a number has more than {MAX_DIGITS} digits", code="NUMBER_TOO_LONG")
+
+
+def _refuse_unstorable(value: object) -> None:
+    match value:
+        case bool():
+            return
+        case int() if len(str(abs(value))) > MAX_DIGITS:
+            raise _too_long()
+        case str() if "\x00" in value:
+            raise MalformedJson("null characters are not allowed")
+        case dict():
+            for key, item in value.items():
+                _refuse_unstorable(key)
+                _refuse_unstorable(item)
+        case list():
+            for item in value:
+                _refuse_unstorable(item)
+
+
+def _parser_text(error: Exception) -> str:
+    # A codec's error repeats the bytes it stumbled over; the sender knows them.
+    return "JSON is not valid UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+
+
+_DECODER = msgspec.json.Decoder(float_hook=_read_fraction)
+_ENCODER = msgspec.json.Encoder()

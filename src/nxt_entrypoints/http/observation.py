@@ -1,0 +1,92 @@
+"""What each request leaves behind: one log line and its figures [API-41]."""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+import attrs
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from nxt_domain.identity.model import Principal
+from nxt_entrypoints.http.routes import OPERATIONS_TAG, Guard, Route
+
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_UNMATCHED = "(unmatched)"
+
+_log = structlog.get_logger("nxt.http")
+
+
+class HttpMetrics:
+    """The figures of one registry; several roles in one process share them.
+
+    Args:
+        registry: Where they are shown.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("role", "method", "route")
+        self.requests = Counter("nxt_http_requests", "Answered requests.", (*labels, "status"), registry=registry)
+        self.seconds = Histogram(
+            "nxt_http_request_seconds", "Time to answer.", labels, buckets=_BUCKETS, registry=registry
+        )
+        self.in_flight = Gauge("nxt_http_requests_in_flight", "Requests being answered.", ("role",), registry=registry)
+        self.defects = Counter("nxt_http_defects", "Unexpected errors.", labels, registry=registry)
+
+
+_by_registry: WeakKeyDictionary[CollectorRegistry, HttpMetrics] = WeakKeyDictionary()
+
+
+def metrics_of(registry: CollectorRegistry) -> HttpMetrics:
+    """Return a registry's HTTP figures, made on first use."""
+    if registry not in _by_registry:
+        _by_registry[registry] = HttpMetrics(registry)
+    return _by_registry[registry]
+
+
+@attrs.define(kw_only=True)
+class Exchange:
+    """One request on its way, as it becomes known.
+
+    Attributes:
+        principal: The caller, once authenticated.
+        route: Once found.
+    """
+
+    role: str
+    method: str
+    request_id: str
+    client_address: str
+    route: Route | None = None
+    principal: Principal | None = None
+
+    @property
+    def template(self) -> str:
+        """The route's path with its parameters' names: bounded, unlike paths."""
+        return self.route.path if self.route else _UNMATCHED
+
+    def record(self, metrics: HttpMetrics, *, status: int, seconds: float) -> None:
+        """Count and log the answered request; neither bodies nor credentials nor paths with values."""
+        # Methods are the client's choice; only known ones become labels.
+        method = self.route.method if self.route else "*"
+        metrics.requests.labels(self.role, method, self.template, str(status)).inc()
+        metrics.seconds.labels(self.role, method, self.template).observe(seconds)
+        # Probes and scrapes come every few seconds.
+        is_operational = self.route is not None and OPERATIONS_TAG in self.route.tags
+        (_log.debug if is_operational else _log.info)(
+            "request",
+            role=self.role,
+            method=self.method,
+            route=self.template,
+            status=status,
+            duration_ms=round(seconds * 1000, 1),
+            principal=self._principal_kind(),
+            account_id=self.principal.account_id if self.principal else None,
+            request_id=self.request_id,
+        )
+
+    def _principal_kind(self) -> str:
+        if self.principal is not None:
+            return self.principal.kind.value
+        is_inner = self.route is not None and self.route.guard is Guard.INTERNAL
+        return "internal" if is_inner else "anonymous"

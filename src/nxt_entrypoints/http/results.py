@@ -1,0 +1,97 @@
+"""What a handler may return beside plain values: text, files, streams."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+
+import attrs
+from aiohttp import web
+
+from nxt_entrypoints.http.json import encode
+
+JSON_TYPE = "application/json; charset=utf-8"
+TEXT_TYPE = "text/plain; charset=utf-8"
+
+
+@attrs.frozen
+class Text:
+    """Plain text [API-14]."""
+
+    text: str
+
+
+@attrs.frozen(kw_only=True)
+class Binary:
+    """A file that is held in memory.
+
+    Attributes:
+        content_type: With charset, if it is text.
+        filename: Name under which browsers store it; None: shown in place.
+    """
+
+    content: bytes
+    content_type: str
+    filename: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Stream:
+    """A file of any length, written as it is made.
+
+    Attributes:
+        chunks: Encoded parts, in order.
+    """
+
+    chunks: AsyncIterator[bytes]
+    content_type: str
+    filename: str | None = None
+
+
+@attrs.frozen
+class Reply:
+    """A JSON result with a status of its own."""
+
+    result: object
+    status: int = 200
+
+
+async def respond(
+    request: web.Request, result: object, *, status: int, headers: Mapping[str, str]
+) -> web.StreamResponse:
+    """Turn a handler's result into a response.
+
+    None gives an empty body with ``Content-Length: 0`` and no ``Content-Type`` [API-13].
+    """
+    match result:
+        case None:
+            return web.Response(status=status, headers={**headers, "Content-Length": "0"})
+        case Reply(inner, own_status):
+            return await respond(request, inner, status=own_status, headers=headers)
+        case Text(text):
+            return web.Response(status=status, body=text.encode(), headers={**headers, "Content-Type": TEXT_TYPE})
+        case Binary():
+            return web.Response(status=status, body=result.content, headers={**headers, **_file_headers(result)})
+        case Stream():
+            return await _stream(request, result, status=status, headers=headers)
+        case _:
+            return web.Response(status=status, body=encode(result), headers={**headers, "Content-Type": JSON_TYPE})
+
+
+def _file_headers(file: Binary | Stream) -> dict[str, str]:
+    headers = {"Content-Type": file.content_type}
+    if file.filename is not None:
+        safe = "".join(letter for letter in file.filename if letter.isalnum() or letter in " ._-")
+        headers["Content-Disposition"] = f'attachment; filename="{safe}"'
+    return headers
+
+
+async def _stream(
+    request: web.Request, stream: Stream, *, status: int, headers: Mapping[str, str]
+) -> web.StreamResponse:
+    response = web.StreamResponse(status=status, headers={**headers, **_file_headers(stream)})
+    await response.prepare(request)
+    if request.method != "HEAD":
+        async for chunk in stream.chunks:
+            await response.write(chunk)
+    await response.write_eof()
+    return response

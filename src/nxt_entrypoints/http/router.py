@@ -1,0 +1,77 @@
+"""Finding the route of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import unquote
+
+import attrs
+
+from nxt_entrypoints.http.routes import Route
+
+
+@attrs.define
+class _Node:
+    literals: dict[str, _Node] = attrs.field(factory=dict)
+    parameter: _Node | None = None
+    routes: dict[str, Route] = attrs.field(factory=dict)
+
+
+class Router:
+    """Matches paths segment by segment: literals in any case, before parameters; one trailing slash is ignored [API-2].
+
+    Args:
+        routes: Each method and path at most once.
+
+    Raises:
+        ValueError: Two routes coincide.
+    """
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._root = _Node()
+        for declared in routes:
+            self._add(declared)
+
+    def find(self, method: str, raw_path: str) -> tuple[Route, Mapping[str, str]] | None:
+        """Find a route and the values of its path parameters; ``HEAD`` finds that of ``GET`` [API-3].
+
+        Args:
+            method: As received.
+            raw_path: Percent-encoded, without query.
+        """
+        wanted = "GET" if method == "HEAD" else method
+        segments = _segments(raw_path)
+        for node, values in _walk(self._root, segments, ()):
+            declared = node.routes.get(wanted)
+            if declared is not None:
+                return declared, dict(zip(declared.parameters, values, strict=True))
+        return None
+
+    def _add(self, declared: Route) -> None:
+        node = self._root
+        for segment in _segments(declared.path):
+            if segment.startswith("{"):
+                node.parameter = node.parameter or _Node()
+                node = node.parameter
+            else:
+                node = node.literals.setdefault(segment.lower(), _Node())
+        if declared.method in node.routes:
+            raise ValueError(f"{declared.method} {declared.path} is declared twice")
+        node.routes[declared.method] = declared
+
+
+def _segments(raw_path: str) -> list[str]:
+    trimmed = raw_path.removeprefix("/").removesuffix("/")
+    return [unquote(segment) for segment in trimmed.split("/")]
+
+
+def _walk(node: _Node, segments: Sequence[str], values: tuple[str, ...]) -> Iterator[tuple[_Node, tuple[str, ...]]]:
+    if not segments:
+        yield node, values
+        return
+    head, tail = segments[0], segments[1:]
+    literal = node.literals.get(head.lower())
+    if literal is not None:
+        yield from _walk(literal, tail, values)
+    if node.parameter is not None and head:
+        yield from _walk(node.parameter, tail, (*values, head))
