@@ -1,0 +1,78 @@
+"""A double-entry ledger in memory, with the rules of the real one.
+
+ledger = MemoryLedger()
+await ledger.post([Entry(key="gift", entry_type=EntryType.ADJUSTMENT, memo="a start", postings=[
+    Posting(gateway_account("platform"), Decimal(-500)), Posting(wallet_account(7), Decimal(500))])])
+ledger.balance(wallet_account(7))  # Decimal("500")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+
+from nxt_adapters.memory.database import MemoryDatabase
+from nxt_domain.wallets import rules
+from nxt_domain.wallets.audit import BookedEntry, check_books
+from nxt_domain.wallets.model import Entry, LedgerAccount, LedgerKeyConflict, PostedEntry
+from nxt_domain.wallets.ports import Finding
+
+
+class MemoryLedger:
+    """Implements ``Ledger`` and ``LedgerAudit``.
+
+    Args:
+        database: Shared with other fakes; a private one by default.
+    """
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        self._database = database or MemoryDatabase()
+        self._accounts: dict[str, LedgerAccount] = self._database.table("ledger_accounts")
+        self._entries: dict[str, BookedEntry] = self._database.table("ledger_entries")
+
+    async def post(self, entries: Sequence[Entry]) -> Sequence[PostedEntry]:
+        """Post entries in their order, all or none; see ``Ledger.post``."""
+        accounts = dict(self._accounts)
+        booked: dict[str, BookedEntry] = {}
+        receipts = []
+        for entry in entries:
+            rules.validate(entry)
+            known = self._entries.get(entry.key) or booked.get(entry.key)
+            if known is not None:
+                if not rules.same_movement(known.entry.postings, entry.postings):
+                    raise LedgerKeyConflict(f"{entry.key} was posted with other postings")
+                receipts.append(PostedEntry(id=known.id, key=entry.key, created=False))
+                continue
+            for posting in entry.postings:
+                accounts.setdefault(posting.account, rules.open_account(posting.account))
+            postings, after = rules.apply(entry, accounts)
+            accounts.update({account.code: account for account in after})
+            entry_id = self._database.next_id("ledger_entries")
+            booked[entry.key] = BookedEntry(id=entry_id, entry=entry, postings=postings)
+            receipts.append(PostedEntry(id=entry_id, key=entry.key, created=True))
+        self._accounts.update(accounts)
+        self._entries.update(booked)
+        return receipts
+
+    async def lock(self, codes: Collection[str]) -> Mapping[str, Decimal]:
+        """Return balances; a memory transaction is alone anyway."""
+        accounts = {code: self._accounts.get(code) or rules.open_account(code) for code in codes}
+        return {code: account.balance for code, account in accounts.items() if not account.is_hot}
+
+    async def findings(self) -> Sequence[Finding]:
+        """Check every invariant."""
+        return check_books(self._accounts.values(), self._entries.values())
+
+    def balance(self, code: str) -> Decimal:
+        """Return an account's balance; an unknown one is empty."""
+        account = self._accounts.get(code)
+        return account.balance if account else Decimal(0)
+
+    def booked(self, key: str) -> BookedEntry | None:
+        """Find an entry by its idempotency key."""
+        return self._entries.get(key)
+
+    @property
+    def entries(self) -> Sequence[BookedEntry]:
+        """All entries, oldest first."""
+        return sorted(self._entries.values(), key=lambda booked: booked.id)

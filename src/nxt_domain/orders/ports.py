@@ -1,0 +1,314 @@
+"""What orders need from outside: repositories inside one transaction, and the payment gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Protocol, TypeVar
+
+import attrs
+
+from nxt_domain.grids.tariffs import TariffFacts
+from nxt_domain.meters.use_cases.top_ups import TopUpRequest
+from nxt_domain.orders.gateway import Charge, GatewayTransaction, IncomingEvent, NewCharge, StoredEvent
+from nxt_domain.orders.meta import Author, Party
+from nxt_domain.orders.model import NewOrder, Order
+from nxt_domain.orders.notices import Contact, SmsNotice
+from nxt_domain.orders.settlement import Settlement, SettlingOrder
+from nxt_domain.orders.states import OrderStatus
+from nxt_domain.shared.errors import Conflict, NotFound, UpstreamFailed
+from nxt_domain.shared.unit_of_work import UnitOfWork
+from nxt_domain.wallets.ports import Ledger
+
+TxT_contra = TypeVar("TxT_contra", contravariant=True)
+
+
+class ReferenceTaken(Conflict):
+    """Another order has this payment reference."""
+
+    default_code = "REFERENCE_TAKEN"
+
+
+class UnknownPayment(NotFound):
+    """The gateway has no transaction under this reference or id."""
+
+    default_code = "GATEWAY_TRANSACTION_UNKNOWN"
+
+
+class GatewayFailed(UpstreamFailed):
+    """The gateway can't be reached, refused our credentials, or answered nonsense: nothing is known."""
+
+    default_code = "GATEWAY_FAILED"
+
+
+class GatewayRefusedCredentials(GatewayFailed):
+    """The gateway does not accept the keys of the merchant account."""
+
+    default_code = "GATEWAY_CREDENTIALS"
+
+
+@attrs.frozen(kw_only=True)
+class MeterForSale:
+    """What a purchase by meter number needs to know (PAY 8.3).
+
+    Attributes:
+        wallet_id: None: the meter has no wallet yet.
+        is_ready: Whether it may be topped up [PAY-54, MET-17].
+        grid_name: None: the meter stands in no grid.
+        organization_name: Of the grid's owner.
+    """
+
+    id: int
+    external_reference: str
+    wallet_id: int | None
+    is_ready: bool
+    customer_name: str | None
+    grid_name: str | None
+    organization_id: int | None
+    organization_name: str | None
+    tariffs: TariffFacts
+
+
+@attrs.frozen(kw_only=True)
+class PublicView:
+    """What the public pay page sees of an order [PAY-56].
+
+    Attributes:
+        directive_status: Status of the top-up command; None: there is none yet.
+        energy_kwh: Energy of that command.
+    """
+
+    status: OrderStatus
+    amount: Decimal
+    external_reference: str | None
+    directive_status: str | None = None
+    token: str | None = None
+    energy_kwh: Decimal | None = None
+
+
+class Orders(Protocol):
+    """Orders and what they refer to."""
+
+    async def add(self, orders: Sequence[NewOrder]) -> Sequence[Order]:
+        """Store orders; return them in the same order.
+
+        Raises:
+            ReferenceTaken: A reference is known; nothing is stored.
+        """
+
+    async def find(self, *, order_id: int | None = None, reference: str | None = None) -> Order | None:
+        """Find one order by reference if one is given, else by id, without locking."""
+
+    async def lock(self, order_ids: Collection[int]) -> Mapping[int, Order]:
+        """Load orders and lock their rows in ascending id [R25]."""
+
+    async def save(self, orders: Sequence[Order]) -> None:
+        """Write status, failure, payment method, tariff and settlement time of locked orders."""
+
+    async def parties(self, wallet_ids: Collection[int]) -> Mapping[int, Party]:
+        """Load the owners of wallets; unknown wallets are left out."""
+
+    async def author(self, account_id: int) -> Author | None:
+        """Load who an account is; None: no agent, customer or member."""
+
+    async def meter_for_sale(self, external_reference: str) -> MeterForSale | None:
+        """Find a live meter by the number on its case."""
+
+    async def open_meter_wallet(self, meter_id: int) -> int:
+        """Make the wallet of a meter that has none, or find it, and return its id [PAY-19]."""
+
+    async def public_view(self, order_id: int) -> PublicView | None:
+        """Read what the public page polls, in one statement."""
+
+    async def session_contact(self, ussd_session_id: int) -> Contact | None:
+        """Tell who is on the other end of a phone session."""
+
+
+class Charges(Protocol):
+    """The gateway's side of orders [PAY-73]."""
+
+    async def add(self, charges: Mapping[int, NewCharge]) -> None:
+        """Store charges by order id, with their orders."""
+
+    async def find(self, order_id: int) -> Charge | None:
+        """Read an order's charge."""
+
+    async def save(self, charges: Sequence[Charge]) -> None:
+        """Write charges, also those of orders that had none; the caller holds the locks of their orders."""
+
+    async def owner_of(self, merchant: str, gateway_tx_id: str) -> int | None:
+        """Tell which order a gateway transaction is booked to."""
+
+    async def due(self, now: datetime, limit: int) -> Sequence[int]:
+        """Name the orders whose ``next_verify_at`` has come, longest due first, without locking [PAY-89]."""
+
+    async def time_out(self, created_before: datetime, next_verify_at: datetime, limit: int) -> Sequence[int]:
+        """Move orders that waited too long to ``TIMED_OUT`` (T8), if their last verification got through [PAY-90].
+
+        Returns:
+            The ids of the orders moved, at most ``limit``.
+        """
+
+
+class GatewayEvents(Protocol):
+    """The inbox of webhooks [PAY-72]."""
+
+    async def add(self, merchant: str, event: IncomingEvent, *, result: str | None = None) -> int | None:
+        """Store an event; None: it was delivered before, and nothing changes.
+
+        Args:
+            merchant: Merchant account whose address it came to.
+            event: What it says.
+            result: Outcome of an event that needs no processing; None: it waits.
+        """
+
+    async def find(self, event_id: int) -> StoredEvent | None:
+        """Read an event."""
+
+    async def finish(self, event_id: int, result: str) -> None:
+        """Mark an event processed."""
+
+
+class Settlements(Protocol):
+    """Settling, set-based: each method is a fixed number of statements for any number of orders [R3]."""
+
+    async def claim(self, limit: int, *, only: Collection[int] | None = None) -> Sequence[SettlingOrder]:
+        """Lock ``PENDING`` orders, lowest id first, that nobody else holds [PAY-102].
+
+        An order is left out while a ``PENDING`` one with a lower id has the same sender, the system wallet excepted
+        [PAY-105]; orders in their waiting time are left out and don't count [PAY-104].
+
+        Args:
+            limit: At most so many.
+            only: Consider these orders alone.
+        """
+
+    async def record(self, settlements: Sequence[Settlement]) -> None:
+        """Write orders, transaction rows and fee counters of a batch; entries are posted already [PAY-35, PAY-106].
+
+        Raises:
+            Conflict: An order is not ``PENDING`` any more.
+        """
+
+
+class SettlementFailures(Protocol):
+    """Counts technical failures, in transactions of their own [R3]."""
+
+    async def count(self, order_id: int, error: str) -> int:
+        """Count one more failure of an order and return how many there are now."""
+
+    async def wait(self, order_id: int, duration: timedelta) -> None:
+        """Leave an order alone for a while."""
+
+
+class Notices(Protocol):
+    """Text messages, stored with the transaction [R19]."""
+
+    async def add(self, notices: Sequence[SmsNotice]) -> None:
+        """Store notices; those whose key is known are left out."""
+
+
+class TopUps(Protocol[TxT_contra]):
+    """Brings bought energy to meters, inside the settlement's transaction [R1]."""
+
+    async def create_for_orders(self, tx: TxT_contra, requests: Sequence[TopUpRequest]) -> None:
+        """Make the commands of settled orders; a repeat changes nothing."""
+
+
+class OrdersTransaction(UnitOfWork, Protocol):
+    """One transaction over orders and the gateway's side of them."""
+
+    @property
+    def orders(self) -> Orders:
+        """Orders."""
+
+    @property
+    def charges(self) -> Charges:
+        """Charges at the gateway."""
+
+    @property
+    def gateway_events(self) -> GatewayEvents:
+        """The inbox of webhooks."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger."""
+
+    @property
+    def notices(self) -> Notices:
+        """Text messages."""
+
+
+class SettlementTransaction(UnitOfWork, Protocol):
+    """One transaction that settles orders."""
+
+    @property
+    def settlements(self) -> Settlements:
+        """Orders to settle."""
+
+    @property
+    def settlement_failures(self) -> SettlementFailures:
+        """Technical failures."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger."""
+
+    @property
+    def notices(self) -> Notices:
+        """Text messages."""
+
+
+class PaymentGateway(Protocol):
+    """Asks a merchant account about its transactions. All calls are harmless to repeat."""
+
+    async def verify_by_reference(self, reference: str) -> GatewayTransaction:
+        """Read the transaction under a reference [PAY-61].
+
+        Raises:
+            UnknownPayment: There is none (yet).
+            GatewayFailed: Nothing is known.
+        """
+
+    async def verify_by_id(self, gateway_tx_id: str) -> GatewayTransaction:
+        """Read a transaction by the gateway's id [PAY-77].
+
+        Raises:
+            UnknownPayment: There is none.
+            GatewayFailed: Nothing is known.
+        """
+
+
+@attrs.frozen(kw_only=True)
+class MerchantAccount:
+    """A set of gateway keys at work.
+
+    Attributes:
+        merchant: ``platform`` or ``org:<id>``; stored with each charge.
+        organization_id: Whose account it is; None: the platform's.
+        public_key: For the browser's checkout.
+    """
+
+    merchant: str
+    organization_id: int | None
+    public_key: str
+    gateway: PaymentGateway
+
+
+class MerchantAccounts(Protocol):
+    """Chooses the merchant account for a payment [PAY-84, PAY-86]."""
+
+    async def for_organization(self, organization_id: int | None) -> MerchantAccount:
+        """Choose the account for new payments on an organization's grids: its own if switched on, else the platform's.
+
+        Raises:
+            Unavailable: The platform's keys are not configured.
+        """
+
+    async def for_merchant(self, merchant: str) -> MerchantAccount:
+        """Find the account that a stored charge was made with, whatever is switched on or off since.
+
+        Raises:
+            Unavailable: Its keys are not configured (any more).
+        """

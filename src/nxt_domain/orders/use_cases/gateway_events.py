@@ -1,0 +1,191 @@
+"""Webhooks of the gateway: stored and answered at once, believed only after the gateway was asked [PAY-70 … PAY-72]."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+from nxt_domain.orders.gateway import Charge, IncomingEvent, StoredEvent
+from nxt_domain.orders.model import Order
+from nxt_domain.orders.ports import OrdersTransaction
+from nxt_domain.orders.use_cases.verification import PaymentVerification, Reach, Verification, charge_of
+from nxt_domain.shared.alerts import alert
+from nxt_domain.shared.clock import Clock
+from nxt_domain.shared.errors import DomainError
+from nxt_domain.shared.json import Json
+from nxt_domain.shared.outbox import ClaimedTask, OutboxQueue, OutboxTask
+from nxt_domain.shared.wakeups import Channel, WakeUps
+
+GATEWAY_EVENT = "GATEWAY_EVENT"
+"""Kind of the outbox task that follows an event: it brings the event its lease, its repeats and their waits."""
+
+IGNORED = "IGNORED"
+_AT_ONCE = 10
+_LEASE = timedelta(minutes=4)
+_FIRST_WAIT = timedelta(seconds=5)
+_LONGEST_WAIT = timedelta(minutes=10)
+
+
+class ReceiveGatewayEvent:
+    """Stores what came in. Whatever the body holds, it is stored or ignored, never an error [API-38].
+
+    Args:
+        begin: Opens a transaction.
+        read_event: Reads a body in any of the gateway's forms; total.
+        wake_ups: Wakes the processing.
+    """
+
+    def __init__(
+        self,
+        *,
+        begin: Callable[[], OrdersTransaction],
+        read_event: Callable[[Json], IncomingEvent],
+        wake_ups: WakeUps,
+    ) -> None:
+        self._begin = begin
+        self._read_event = read_event
+        self._wake_ups = wake_ups
+
+    async def __call__(self, merchant: str, body: Json) -> bool:
+        """Store a body whose sender was authenticated.
+
+        Args:
+            merchant: Merchant account whose address it came to.
+            body: Any JSON.
+
+        Returns:
+            False if it was delivered before, and nothing changed.
+
+        Raises:
+            Unavailable: It can't be stored, so that the gateway must deliver it again.
+        """
+        event = self._read_event(body)
+        waits = event.is_charge and event.reference is not None
+        async with self._begin() as tx:
+            event_id = await tx.gateway_events.add(merchant, event, result=None if waits else IGNORED)
+            if event_id is not None and waits:
+                task = OutboxTask(
+                    kind=GATEWAY_EVENT,
+                    dedupe_key=f"gateway-event:{event_id}",
+                    payload={"event_id": event_id},
+                    stream_key=f"payment:{event.reference}",
+                )
+                await tx.outbox.add([task])
+            await tx.commit()
+        if event_id is not None and waits:
+            self._wake_ups.hint(Channel.GATEWAY_EVENTS)
+        return event_id is not None
+
+
+class ProcessGatewayEvents:
+    """Works off stored events, several at once; those that don't get through come back later, for ever.
+
+    Args:
+        queue: Leases the tasks that follow events.
+        begin: Opens a transaction.
+        verification: Asks the gateway and concludes.
+        clock: Tells the time.
+        owner: Name of this process in leases.
+    """
+
+    def __init__(
+        self,
+        *,
+        queue: OutboxQueue,
+        begin: Callable[[], OrdersTransaction],
+        verification: PaymentVerification,
+        clock: Clock,
+        owner: str,
+    ) -> None:
+        self._queue = queue
+        self._begin = begin
+        self._verification = verification
+        self._clock = clock
+        self._owner = owner
+
+    async def __call__(self) -> int:
+        """Process the events that are due, at most ten at once.
+
+        Returns:
+            How many there were; 0: look again later.
+
+        Raises:
+            Unavailable: The database can't be reached; leases lapse and the events come back.
+        """
+        tasks = await self._queue.claim(owner=self._owner, kinds=[GATEWAY_EVENT], limit=_AT_ONCE, lease=_LEASE)
+        outcomes = await asyncio.gather(*(self._try(task) for task in tasks), return_exceptions=True)
+        done = [task for task, outcome in zip(tasks, outcomes, strict=True) if outcome is None]
+        await self._queue.done(done)
+        for task, outcome in zip(tasks, outcomes, strict=True):
+            if outcome is not None:
+                await self._queue.retry(task, error=_describe(outcome), delay=_wait(task.attempts))
+        return len(tasks)
+
+    async def _try(self, task: ClaimedTask) -> None:
+        event_id = task.payload.get("event_id")
+        async with self._begin() as tx:
+            event = await tx.gateway_events.find(event_id) if isinstance(event_id, int) else None
+            if event is None or event.is_processed or event.reference is None:
+                return
+            order = await tx.orders.find(reference=event.reference)
+            charge = None if order is None else charge_of(order, await tx.charges.find(order.id))
+        if order is None or charge is None:
+            await self._finish(event, IGNORED)
+        elif charge.merchant != event.merchant:
+            await self._finish(event, IGNORED, self._other_merchant(event, order, charge))
+        else:
+            await self._finish(event, _word(await self._verify(event, order, charge)))
+
+    async def _finish(self, event: StoredEvent, result: str, *tasks: OutboxTask) -> None:
+        async with self._begin() as tx:
+            await tx.gateway_events.finish(event.id, result)
+            await tx.outbox.add(tasks)
+            await tx.commit()
+
+    def _other_merchant(self, event: StoredEvent, order: Order, charge: Charge) -> OutboxTask:
+        """An event may only touch orders of the account whose address it came to [PAY-87]."""
+        text = f"An event of {event.merchant} names order {order.id}, which is paid through {charge.merchant}"
+        facts = {"event_id": event.id, "order_id": order.id}
+        return alert("EVENT_OF_OTHER_MERCHANT", f"order:{order.id}", text, at=self._clock.now(), facts=facts)
+
+    async def _verify(self, event: StoredEvent, order: Order, charge: Charge) -> Verification | None:
+        """Ask about the reference, and about the event's own transaction if that is another one [PAY-76, PAY-77]."""
+        verification = None
+        named = event.gateway_tx_id
+        if not order.is_paid:
+            verification = _reached(await self._verification.by_reference(order, charge))
+            answer = verification.answer
+            settled_by = answer.id if answer else None
+        else:
+            settled_by = charge.gateway_tx_id
+        if named is None or named == settled_by or (order.is_paid and settled_by is None):
+            return verification
+        return _reached(await self._verification.by_id(order, charge, named))
+
+
+class _NotReached(DomainError):
+    """The gateway could not be asked, so the event must come back."""
+
+    default_code = "GATEWAY_NOT_REACHED"
+
+
+def _reached(verification: Verification) -> Verification:
+    if verification.reach is Reach.UNREACHED:
+        raise _NotReached("The gateway could not be asked")
+    return verification
+
+
+def _word(verification: Verification | None) -> str:
+    if verification is None:
+        return "NOTHING"
+    return verification.verdict if verification.reach is Reach.ANSWERED else verification.reach
+
+
+def _describe(outcome: BaseException) -> str:
+    return f"{type(outcome).__name__}: {outcome}"[:500]
+
+
+def _wait(attempts: int) -> timedelta:
+    doublings = min(attempts, 10)
+    return min(_FIRST_WAIT * (1 << doublings), _LONGEST_WAIT)

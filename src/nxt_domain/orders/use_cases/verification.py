@@ -1,0 +1,231 @@
+"""Asking the gateway about an order and drawing the consequences, whoever asks (PAY 9.4, 9.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+
+import attrs
+
+from nxt_domain.orders import notices
+from nxt_domain.orders.gateway import Charge, GatewayTransaction, Verdict, judge, mismatch, next_verification
+from nxt_domain.orders.model import Order
+from nxt_domain.orders.ports import (
+    GatewayFailed,
+    MerchantAccounts,
+    OrdersTransaction,
+    UnknownPayment,
+)
+from nxt_domain.shared.alerts import alert
+from nxt_domain.shared.clock import Clock
+from nxt_domain.shared.errors import NotFound, Unavailable
+from nxt_domain.shared.money import Currency, plain
+from nxt_domain.shared.wakeups import Channel, WakeUps
+from nxt_domain.wallets.accounts import merchant_of
+from nxt_domain.wallets.rules import suspense_entry
+
+
+class Reach(StrEnum):
+    """How far a verification got."""
+
+    ANSWERED = "ANSWERED"
+    UNKNOWN = "UNKNOWN"
+    UNREACHED = "UNREACHED"
+
+
+@attrs.frozen(kw_only=True)
+class Verification:
+    """What a verification came to.
+
+    Attributes:
+        order: As it is afterwards.
+        reach: Whether the gateway answered, does not know the payment, or told nothing.
+        answer: What it said, if it answered.
+        verdict: What that means for the order; ``UNDECIDED`` without an answer.
+    """
+
+    order: Order
+    reach: Reach
+    answer: GatewayTransaction | None = None
+    verdict: Verdict = Verdict.UNDECIDED
+
+
+class PaymentVerification:
+    """Asks outside any transaction, then locks the order, judges anew and writes everything at once [PAY-74].
+
+    Any number of verifications of one order may run at the same time: the row lock and a fresh look at the order make
+    all but one of them a no-op [PAY-75].
+
+    Args:
+        begin: Opens a transaction.
+        accounts: Finds the merchant account that a charge was made with.
+        clock: Tells the time.
+        wake_ups: Wakes the settlement.
+    """
+
+    def __init__(
+        self,
+        *,
+        begin: Callable[[], OrdersTransaction],
+        accounts: MerchantAccounts,
+        clock: Clock,
+        wake_ups: WakeUps,
+    ) -> None:
+        self._begin = begin
+        self._accounts = accounts
+        self._clock = clock
+        self._wake_ups = wake_ups
+
+    async def by_reference(self, order: Order, charge: Charge) -> Verification:
+        """Ask for the payment under the order's reference [PAY-61].
+
+        Args:
+            order: As read without lock; its state is read again before anything is decided.
+            charge: Its charge.
+        """
+        return await self._verify(order, charge, None)
+
+    async def by_id(self, order: Order, charge: Charge, gateway_tx_id: str) -> Verification:
+        """Ask for one transaction of the gateway that may belong to the order [PAY-77]."""
+        return await self._verify(order, charge, gateway_tx_id)
+
+    async def _verify(self, order: Order, charge: Charge, gateway_tx_id: str | None) -> Verification:
+        try:
+            account = await self._accounts.for_merchant(charge.merchant)
+            if gateway_tx_id is None:
+                answer = await account.gateway.verify_by_reference(charge.reference)
+            else:
+                answer = await account.gateway.verify_by_id(gateway_tx_id)
+        except UnknownPayment:
+            return await self._note(order.id, charge, Reach.UNKNOWN, error=None)
+        except (GatewayFailed, Unavailable) as failed:
+            return await self._note(order.id, charge, Reach.UNREACHED, error=failed.message)
+        return await self._conclude(order.id, charge, answer)
+
+    async def _note(self, order_id: int, known: Charge, reach: Reach, error: str | None) -> Verification:
+        """Record that there is no answer; the order stays as it is [PAY-90]."""
+        now = self._clock.now()
+        async with self._begin() as tx:
+            order = await _locked(tx, order_id)
+            charge = await tx.charges.find(order_id) or known
+            noted = charge.asked(now) if error is None else charge.unreached(now, error)
+            await tx.charges.save([_rescheduled(noted, order, now)])
+            await tx.commit()
+        return Verification(order=order, reach=reach)
+
+    async def _conclude(self, order_id: int, known: Charge, answer: GatewayTransaction) -> Verification:
+        now = self._clock.now()
+        async with self._begin() as tx:
+            order = await _locked(tx, order_id)
+            charge = await tx.charges.find(order_id) or known
+            owner_id = await tx.charges.owner_of(charge.merchant, answer.id)
+            verdict = judge(order, charge, answer, belongs_to_other=owner_id not in {None, order_id})
+            after = _after(order, verdict, answer)
+            await self._book_and_alert(tx, order, charge, verdict, answer)
+            if after is not order:
+                await tx.orders.save([after])
+                await self._tell(tx, after, verdict)
+            await tx.charges.save([_rescheduled(_after_charge(charge, verdict, answer, now), after, now)])
+            await tx.commit()
+        if verdict is Verdict.PAID:
+            self._wake_ups.hint(Channel.SETTLEMENT)
+        return Verification(order=after, reach=Reach.ANSWERED, answer=answer, verdict=verdict)
+
+    async def _book_and_alert(
+        self, tx: OrdersTransaction, order: Order, charge: Charge, verdict: Verdict, answer: GatewayTransaction
+    ) -> None:
+        """Book what fits no order to suspense, and say what a person should know [PAY-79]."""
+        if verdict.goes_to_suspense and not await self._book_to_suspense(tx, order, charge, answer):
+            return
+        found = _alert_about(order, verdict, answer)
+        if found is None:
+            return
+        code, text = found
+        facts = {
+            "order_id": order.id,
+            "reference": charge.reference,
+            "expected": f"{order.currency} {plain(order.amount)}",
+            "received": f"{answer.currency} {plain(answer.amount)}",
+        }
+        await tx.outbox.add([alert(code, f"order:{order.id}", text, at=self._clock.now(), facts=facts)])
+
+    async def _book_to_suspense(
+        self, tx: OrdersTransaction, order: Order, charge: Charge, answer: GatewayTransaction
+    ) -> bool:
+        """Book money to suspense, once for each gateway transaction; a currency we don't keep only raises the alert."""
+        if answer.currency not in set(Currency):
+            return True
+        entry = suspense_entry(
+            merchant=charge.merchant,
+            gateway_tx_id=answer.id,
+            order_id=order.id,
+            amount=answer.amount,
+            currency=Currency(answer.currency),
+        )
+        (receipt,) = await tx.ledger.post([entry])
+        return receipt.created
+
+    async def _tell(self, tx: OrdersTransaction, order: Order, verdict: Verdict) -> None:
+        if verdict is not Verdict.REFUSED or order.ussd_session_id is None:
+            return
+        contact = await tx.orders.session_contact(order.ussd_session_id)
+        notice = None if contact is None else notices.bank_refused(order, contact)
+        if notice is not None:
+            await tx.notices.add([notice])
+
+
+def _alert_about(order: Order, verdict: Verdict, answer: GatewayTransaction) -> tuple[str, str] | None:
+    if verdict is Verdict.PAID and order.is_late:
+        return "LATE_PAYMENT", f"Order {order.id} was {order.status} and has been paid after all"
+    if verdict is Verdict.FOREIGN:
+        return "FOREIGN_PAYMENT", f"Transaction {answer.id} is not that of order {order.id}"
+    if verdict.goes_to_suspense:
+        return "PAYMENT_IN_SUSPENSE", f"Money came in for order {order.id} that does not fit it: {verdict}"
+    return None
+
+
+def charge_of(order: Order, stored: Charge | None) -> Charge | None:
+    """Return an order's charge; for an order from before there were charges, what it would have been.
+
+    None: the order was never meant for the gateway, since it has no reference.
+    """
+    if stored is not None or order.external_reference is None:
+        return stored
+    return Charge(
+        order_id=order.id,
+        merchant=merchant_of(order.routing_organization_id),
+        reference=order.external_reference,
+        amount=order.amount,
+        currency=order.currency,
+    )
+
+
+async def _locked(tx: OrdersTransaction, order_id: int) -> Order:
+    order = (await tx.orders.lock([order_id])).get(order_id)
+    if order is None:
+        raise NotFound(f"Order with id {order_id} not found", code="ORDER_UNKNOWN")
+    return order
+
+
+def _after(order: Order, verdict: Verdict, answer: GatewayTransaction) -> Order:
+    if verdict is Verdict.PAID:
+        return order.pay(answer.method)
+    if verdict is Verdict.REFUSED:
+        return order.refuse()
+    if verdict in {Verdict.AMOUNT_MISMATCH, Verdict.CURRENCY_MISMATCH}:
+        return order.refuse_mismatch(*mismatch(verdict, order, answer))
+    return order
+
+
+def _after_charge(charge: Charge, verdict: Verdict, answer: GatewayTransaction, now: datetime) -> Charge:
+    """The charge row speaks of the transaction that decided the order, so others leave it as it is."""
+    is_about_other = verdict.goes_to_suspense and verdict not in {Verdict.AMOUNT_MISMATCH, Verdict.CURRENCY_MISMATCH}
+    if is_about_other or verdict in {Verdict.FOREIGN, Verdict.NOTHING}:
+        return charge.asked(now)
+    return charge.answered(answer, now)
+
+
+def _rescheduled(charge: Charge, order: Order, now: datetime) -> Charge:
+    next_verify_at = next_verification(order, attempts=charge.verify_attempts, now=now)
+    return attrs.evolve(charge, next_verify_at=next_verify_at)

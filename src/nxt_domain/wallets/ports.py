@@ -1,0 +1,65 @@
+"""What money movements need from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+import attrs
+
+from nxt_domain.wallets.model import Entry, PostedEntry
+
+
+class Ledger(Protocol):
+    """The ledger inside the caller's transaction. Entries and postings are never changed or deleted [PAY-26]."""
+
+    async def post(self, entries: Sequence[Entry]) -> Sequence[PostedEntry]:
+        """Post entries, in their order, all or none; a known key changes nothing [PAY-27, PAY-33, R3].
+
+        Balances of wallets follow in the same transaction [PAY-21]. Accounts that the chart of accounts knows are
+        opened at their first posting.
+
+        Args:
+            entries: Any number; each is valid by itself (``rules.validate``).
+
+        Returns:
+            One receipt per entry, in the same order.
+
+        Raises:
+            UnbalancedEntry: An entry is not acceptable by itself.
+            FloorViolated: A balance would fall below its floor.
+            LedgerKeyConflict: A key is known, with other postings.
+        """
+
+    async def lock(self, codes: Collection[str]) -> Mapping[str, Decimal]:
+        """Lock accounts that are not hot until the transaction ends, by ascending id, and return their balances [R25].
+
+        Codes without account yet count as empty accounts; hot accounts are left out of the answer.
+        """
+
+
+@attrs.frozen(kw_only=True)
+class Finding:
+    """Something that should be impossible [PAY-133].
+
+    Attributes:
+        rule: Stable name of the broken rule, e.g. ``ENTRY_UNBALANCED``.
+        subject: What breaks it, e.g. ``entry:17``.
+        text: One sentence with the figures.
+    """
+
+    rule: str
+    subject: str
+    text: str
+
+
+class LedgerAudit(Protocol):
+    """Checks every invariant of the books (PAY 5.3, 5.6)."""
+
+    async def findings(self) -> Sequence[Finding]:
+        """Return everything that is wrong; nothing is corrected.
+
+        Raises:
+            Unavailable: The store can't be reached.
+        """
