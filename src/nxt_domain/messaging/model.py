@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import attrs
 
 from nxt_domain.shared.errors import InvalidInput
+from nxt_domain.shared.ids import ulid_time
 from nxt_domain.shared.json import JsonObject
 
 
@@ -66,6 +68,11 @@ class DeliveryStatus(StrEnum):
     def is_terminal(self) -> bool:
         """Whether the message has left the store."""
         return self in {DeliveryStatus.DELIVERY_SUCCESSFUL, DeliveryStatus.DELIVERY_FAILED}
+
+    @property
+    def is_in_flight(self) -> bool:
+        """Whether an attempt is under way, so that the message may hold a slot [DM-27]."""
+        return self in {DeliveryStatus.SENT_TO_NS, DeliveryStatus.DELIVERED_TO_NS, DeliveryStatus.SENT_TO_DEVICE}
 
 
 class ExecutionStatus(StrEnum):
@@ -200,6 +207,8 @@ class NewMessage:
             raise InvalidInput(f"{self.command_type} can't be enqueued", code="UNSUPPORTED_COMMAND")
         if not self.device.external_reference:
             raise InvalidInput("device.externalReference should not be empty")
+        if not math.isfinite(self.priority):
+            raise InvalidInput("priority must be a finite number")
 
 
 @attrs.frozen(kw_only=True)
@@ -214,7 +223,7 @@ class DeviceMessage:
         failure_history: Newest first.
         due_at: When the engine must look at it next; None in a ready queue.
         lease_owner: The engine that works on it, while ``lease_until`` lies ahead.
-        is_take_over: Set by a claim of a due row whose earlier lease lapsed: its fate is unknown.
+        lease_until: When others may take it over; in the past when that process died.
     """
 
     id: str
@@ -237,6 +246,14 @@ class DeviceMessage:
     due_at: datetime | None = None
     lease_owner: str | None = None
     lease_until: datetime | None = None
+
+    def age(self, now: datetime) -> timedelta:
+        """Time since birth, which is the id's time part [DM-5]."""
+        return now - ulid_time(self.id)
+
+    def knows(self, remote_id: str) -> bool:
+        """Whether a remote id belongs to this attempt or an earlier one."""
+        return remote_id == self.delivery_queue_id or remote_id in self.past_delivery_queue_ids
 
 
 @attrs.frozen(kw_only=True)

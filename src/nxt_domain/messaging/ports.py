@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
+import attrs
+
+from nxt_domain.messaging.admission import Admission
+from nxt_domain.messaging.machine import Finished
 from nxt_domain.messaging.model import (
     CancelResult,
     CommandType,
     DeliveryStatus,
+    DeviceEvent,
     DeviceMessage,
+    EventHalf,
     FailureContext,
     NewMessage,
 )
+from nxt_domain.messaging.stages import Stage
 from nxt_domain.shared.errors import UpstreamFailed
+from nxt_domain.shared.unit_of_work import UnitOfWork
 
 
 class SendFailed(UpstreamFailed):
@@ -32,8 +41,14 @@ class RemoteStatusUnknown(UpstreamFailed):
     default_code = "REMOTE_STATUS_UNKNOWN"
 
 
-class PushPlugin(Protocol):
-    """Delivers through a network server that reports back by events (``ns → relayNode → device``)."""
+class PollFailed(UpstreamFailed):
+    """The vendor could not be asked about a task: no evidence about the command [DM-49]."""
+
+    default_code = "POLL_FAILED"
+
+
+class Courier(Protocol):
+    """What every plug-in knows: its name, its commands, its bottlenecks, and how to hand a message over."""
 
     @property
     def plugin_id(self) -> str:
@@ -51,11 +66,15 @@ class PushPlugin(Protocol):
         """
 
     async def send(self, message: DeviceMessage) -> str:
-        """Hand a message over and return its id at the network server, never empty.
+        """Hand a message over and return its id at the network server or vendor, never empty; ends within 120 s.
 
         Raises:
             SendFailed: It was not accepted, or nobody knows; the failure says whether to try again.
         """
+
+
+class PushPlugin(Courier, Protocol):
+    """Delivers through a network server that reports back by events (``ns → relayNode → device``)."""
 
     async def remote_status(self, message: DeviceMessage) -> DeliveryStatus:
         """Tell where a handed-over message is: its present status while queued there, else ``DELIVERY_FAILED``.
@@ -74,6 +93,17 @@ class PushPlugin(Protocol):
         """
 
 
+class PullPlugin(Courier, Protocol):
+    """Delivers by a vendor's task that must be asked about (``ns → awaitingTask``)."""
+
+    async def poll(self, message: DeviceMessage) -> DeviceEvent | None:
+        """Ask for the result of a message's task; None: not yet.
+
+        Raises:
+            PollFailed: The vendor gave no answer; the task may still be running.
+        """
+
+
 class DeviceMessages(Protocol):
     """The adopter's side of the queue, inside the adopter's own transaction [DM-2, MET-77]."""
 
@@ -89,3 +119,186 @@ class DeviceMessages(Protocol):
 
     async def get(self, correlation_id: str) -> DeviceMessage | None:
         """Find the newest live message of an interaction [DM-64]."""
+
+
+@attrs.frozen(kw_only=True)
+class Lease:
+    """Who works on the rows of a claim, and for how long at most without a sign of life [DM-17]."""
+
+    owner: str
+    duration: timedelta = timedelta(seconds=60)
+
+
+@attrs.frozen(kw_only=True)
+class Quota:
+    """What one plug-in may take from its ready queues.
+
+    Attributes:
+        limit: Messages this process can begin to send now; at least 1.
+        ns_wait: When a claimed message is due, unless its process pushes it on [DM-33].
+    """
+
+    plugin_id: str
+    admission: Admission
+    limit: int
+    ns_wait: timedelta
+
+
+@attrs.frozen(kw_only=True)
+class Batch:
+    """Rows that this transaction holds, by ascending id, and the database's time."""
+
+    now: datetime
+    messages: Sequence[DeviceMessage]
+
+
+@attrs.frozen(kw_only=True)
+class ReadyBatch(Batch):
+    """Newly claimed messages.
+
+    Attributes:
+        next_in: When a spaced queue with work opens; None: none is waiting for that.
+    """
+
+    next_in: timedelta | None = None
+
+
+class Claims(Protocol):
+    """Taking work. Rows that another transaction or engine holds are skipped, never waited for [DM-3, DM-37].
+
+    A row that can't be read leaves its queue, is logged and counted, and never stops the others [DM-15].
+    """
+
+    async def ready(self, quotas: Sequence[Quota], lease: Lease) -> ReadyBatch:
+        """Take the most urgent messages of all ready queues that admission lets through [DM-29].
+
+        They are ``SENT_TO_NS`` and leased afterwards; the longest-waiting queues come first, and queues of plug-ins
+        without quota, or with a malformed key, are left alone [DM-31].
+        """
+
+    async def due(self, stage: Stage, plugin_ids: Collection[str], lease: Lease, *, limit: int) -> Batch:
+        """Lease messages whose due time has come in one stage, oldest due first, of some plug-ins [DM-36]."""
+
+    async def stranded(self, plugin_ids: Collection[str], *, limit: int) -> Batch:
+        """Lock due messages of plug-ins other than the given ones [DM-38]."""
+
+    async def expired(self, *, limit: int) -> Batch:
+        """Lock messages in ready queues that have become too old [DM-40]."""
+
+    async def requeue(self, plugin_ids: Collection[str], *, limit: int) -> int:
+        """Put messages whose back-off has passed into their ready queues again; return how many [DM-55]."""
+
+    async def renew(
+        self, message_ids: Collection[str], lease: Lease, ns_waits: Mapping[str, timedelta]
+    ) -> Sequence[str]:
+        """Prolong leases this owner still has; messages being sent also get a new due time [DM-44].
+
+        Args:
+            message_ids: What its process works on.
+            lease: The owner and the new duration.
+            ns_waits: Per plug-in, how far ahead the due time of a message being sent is pushed.
+
+        Returns:
+            The ids that are still its own.
+        """
+
+    async def release(self, message_ids: Collection[str], owner: str) -> None:
+        """Give back leases of rows that were not begun [DM-173]."""
+
+
+class Rows(Protocol):
+    """Changing messages under lock."""
+
+    async def lock(self, message_ids: Collection[str]) -> Batch:
+        """Load live messages and lock their rows in ascending id, waiting for whoever holds one [R25]."""
+
+    async def lock_by_remote_ids(self, plugin_id: str, remote_ids: Collection[str]) -> Batch:
+        """Load and lock the messages that a plug-in's remote ids belong to, present and earlier ones [DM-13, DM-55]."""
+
+    async def save(self, messages: Sequence[DeviceMessage]) -> None:
+        """Write changed rows in one statement; their leases end, and a slot is kept only while in flight [DM-28]."""
+
+    async def archive(self, finished: Sequence[Finished]) -> None:
+        """Move rows at their end to the archive, without their tokens, in one statement [DM-16, R49]."""
+
+
+class EarlyNews(Protocol):
+    """News that came before what it belongs to. All of it is short-lived."""
+
+    async def pair(self, halves: Sequence[EventHalf]) -> Sequence[DeviceEvent]:
+        """Store halves and return the events of those that now have their other half, as one atomic step [DM-104]."""
+
+    async def park(self, plugin_id: str, events: Sequence[DeviceEvent]) -> None:
+        """Keep events whose remote id is not known yet for 60 s, at most 20 per id [DM-59]."""
+
+    async def take_parked(self, plugin_id: str, remote_ids: Collection[str]) -> Sequence[DeviceEvent]:
+        """Take kept events of remote ids, in the order they came."""
+
+    async def prune(self) -> int:
+        """Drop what is past its time; return how many kept events nobody claimed."""
+
+
+class MessageStore(UnitOfWork, Protocol):
+    """One transaction over the durable queue: the engine's view [DM-16]."""
+
+    @property
+    def claims(self) -> Claims:
+        """Taking work."""
+
+    @property
+    def rows(self) -> Rows:
+        """Changing messages."""
+
+    @property
+    def early(self) -> EarlyNews:
+        """News that came too early."""
+
+
+class MessagingMetrics(Protocol):
+    """The counters of [DM-169]."""
+
+    def finished(self, status: str, retry_count: int) -> None:
+        """Count a message at its end, or one that was cancelled (``CANCELLED``)."""
+
+    def stage_missed(self, stage: Stage) -> None:
+        """Count a failed gate [DM-21]."""
+
+    def poll_failed(self, plugin_id: str) -> None:
+        """Count a poll without answer."""
+
+    def ingress_unhandled(self, plugin_id: str) -> None:
+        """Count a vendor's post that the plug-in ignores."""
+
+    def undecodable_frame(self, reason: str) -> None:
+        """Count a frame that could not be read [DM-80]."""
+
+    def corrupt(self, count: int) -> None:
+        """Count rows that could not be read [DM-15]."""
+
+    def events_orphaned(self, count: int) -> None:
+        """Count kept events that no message claimed [DM-59]."""
+
+
+class NoMetrics:
+    """Counts nothing; for notebooks and tests."""
+
+    def finished(self, status: str, retry_count: int) -> None:
+        """See ``MessagingMetrics``."""
+
+    def stage_missed(self, stage: Stage) -> None:
+        """See ``MessagingMetrics``."""
+
+    def poll_failed(self, plugin_id: str) -> None:
+        """See ``MessagingMetrics``."""
+
+    def ingress_unhandled(self, plugin_id: str) -> None:
+        """See ``MessagingMetrics``."""
+
+    def undecodable_frame(self, reason: str) -> None:
+        """See ``MessagingMetrics``."""
+
+    def corrupt(self, count: int) -> None:
+        """See ``MessagingMetrics``."""
+
+    def events_orphaned(self, count: int) -> None:
+        """See ``MessagingMetrics``."""

@@ -1,0 +1,100 @@
+"""Recording what came of sends, questions and polls, many in one transaction."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+
+import attrs
+
+from nxt_domain.messaging.batching import GroupCommit
+from nxt_domain.messaging.machine import Decision, event_applied
+from nxt_domain.messaging.model import DeviceMessage
+from nxt_domain.messaging.ports import MessageStore
+from nxt_domain.messaging.stages import stage_of
+from nxt_domain.messaging.use_cases.changes import Changes, Workshop
+
+_log = logging.getLogger(__name__)
+
+
+@attrs.frozen(kw_only=True)
+class Verdict:
+    """A decision to take about a message.
+
+    Attributes:
+        message: The row as it was when the work on it began.
+        decide: The decision, to be taken on the row as it is by then.
+        needs_same_stage: Whether it lapses when the message has left its stage or attempt meanwhile [DM-16].
+    """
+
+    message: DeviceMessage
+    decide: Decision
+    needs_same_stage: bool = True
+
+    def still_fits(self, current: DeviceMessage) -> bool:
+        """Whether the message is where this verdict was made for."""
+        if not self.needs_same_stage:
+            return True
+        seen = self.message
+        return seen.delivery_status is current.delivery_status and seen.retry_count == current.retry_count
+
+
+class Outcomes:
+    """Takes verdicts and makes them durable together.
+
+    Args:
+        workshop: The store and the rules.
+    """
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+        self._commits: GroupCommit[Verdict] = GroupCommit(self.write)
+
+    async def record(self, verdict: Verdict) -> None:
+        """Return when the verdict is durable, or has lost against an earlier one.
+
+        Raises:
+            Unavailable: The store can't be reached.
+        """
+        await self._commits.submit(verdict)
+
+    async def write(self, verdicts: Sequence[Verdict]) -> None:
+        """Take decisions on the locked rows and store them in one transaction.
+
+        Raises:
+            Unavailable: The store can't be reached.
+        """
+        async with self._workshop.begin() as store:
+            batch = await store.rows.lock({verdict.message.id for verdict in verdicts})
+            changes = Changes(self._workshop, batch.now, batch.messages)
+            missed = [verdict for verdict in verdicts if not self._judge(changes, verdict)]
+            await apply_parked(store, changes)
+            await changes.write(store)
+            await store.commit()
+        changes.committed()
+        for verdict in missed:
+            self._count_miss(verdict.message)
+
+    def _judge(self, changes: Changes, verdict: Verdict) -> bool:
+        current = changes.current(verdict.message.id)
+        if current is None or not verdict.still_fits(current):
+            return False
+        changes.apply(current.id, verdict.decide)
+        return True
+
+    def _count_miss(self, message: DeviceMessage) -> None:
+        lane = self._workshop.lanes.get(message.plugin_id)
+        stage = None if lane is None else stage_of(message.delivery_status, lane.pipeline)
+        _log.warning("message %s left stage %s before its outcome was known", message.id, stage)
+        if stage is not None:
+            self._workshop.metrics.stage_missed(stage)
+
+
+async def apply_parked(store: MessageStore, changes: Changes) -> None:
+    """Apply events that came before the remote ids they speak of were known, in order [DM-59]."""
+    for plugin_id, messages_by_id in changes.learned_ids().items():
+        for event in await store.early.take_parked(plugin_id, list(messages_by_id)):
+            remote_id = event.delivery_queue_id or ""
+            for message_id in messages_by_id.get(remote_id, ()):
+                changes.apply(message_id, partial(event_applied, event=event, remote_id=remote_id))
