@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 
 from nxt_entrypoints.embedded.errors import DirectoryInUse, EmbeddedError
 from nxt_entrypoints.embedded.ports import free_port, is_free
+from nxt_entrypoints.supervisor.processes import lives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -208,24 +209,12 @@ def sweep_abandoned(paths: Iterable[Path]) -> tuple[Path, ...]:
         abandoned = DataDir(path)
         with contextlib.suppress(EmbeddedError):
             abandoned.open()
-            if not _process_lives(_pid_in(path / "postgres" / "postmaster.pid")):
+            database = _pid_in(path / "postgres" / "postmaster.pid")
+            if database is None or not lives(database):
                 abandoned.temporary = True
                 removed.append(path)
             abandoned.close()
     return tuple(removed)
-
-
-def lives(pid: int) -> bool:
-    """Whether a process of this id runs (a zombie does not)."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state not in ("Z", "X")
-
-
-def _process_lives(pid: int | None) -> bool:
-    return pid is not None and lives(pid)
 
 
 def _pid_in(path: Path) -> int | None:

@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from nxt_entrypoints.embedded.data_dir import lives
 from nxt_entrypoints.embedded.errors import EmbeddedError, MissingExtra, StartFailed
 from nxt_entrypoints.embedded.ports import LOOPBACK
-from nxt_entrypoints.embedded.process import RunAs, ServerProcess, leashed
+from nxt_entrypoints.embedded.process import ServerProcess
+from nxt_entrypoints.supervisor.leashed import RunAs, leashed
+from nxt_entrypoints.supervisor.processes import lives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,54 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
 from nxt_entrypoints.embedded.errors import StartFailed
-from nxt_entrypoints.supervisor import leash
+from nxt_entrypoints.supervisor.leashed import leashed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
+
+    from nxt_entrypoints.supervisor.leashed import RunAs
 
 _POLL_S = 0.02
 _KILL_AFTER_S = 15.0
-
-
-@frozen(kw_only=True)
-class RunAs:
-    """Whose rights a server gets; as it stands, our own."""
-
-    user: tuple[int, int] | None = None
-    namespace_uid: int | None = None
-
-    def options(self) -> list[str]:
-        """The options of the leash."""
-        if self.user is not None:
-            return ["--user", f"{self.user[0]}:{self.user[1]}"]
-        return [] if self.namespace_uid is None else ["--userns", str(self.namespace_uid)]
-
-
-def leashed(command: Sequence[str], *, run_as: RunAs | None = None, stop: signal.Signals) -> list[str]:
-    """The command line that runs a program on a leash; ``stop`` is sent to it when this process dies.
-
-    The leash is held by the thread that starts the program: start it from one that lives on.
-    """
-    return [
-        sys.executable,
-        "-I",
-        "-S",
-        str(Path(leash.__file__)),
-        "--parent",
-        str(os.getpid()),
-        "--signal",
-        str(int(stop)),
-        *(run_as or RunAs()).options(),
-        "--",
-        *command,
-    ]
 
 
 @frozen(kw_only=True)

@@ -49,6 +49,7 @@ class Http:
     timeout_ms: int = key(30_000, minimum=1, doc="time of the whole call, ms")
     attempts: int = key(3, minimum=1, maximum=10, doc="tries of an idempotent call, the first included")
     concurrency: int = key(10, minimum=1, maximum=1_000, doc="calls at once")
+    queue_timeout_ms: int = key(10_000, minimum=1, doc="longest wait for one of them to end, ms")
     breaker: Breaker = field(factory=Breaker)
 
 
