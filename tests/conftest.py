@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from nxt_entrypoints.database.migrate import Plane
 from tests.support import databases
-from tests.support.databases import Plane, Unobtainable
+from tests.support.databases import Unobtainable
 from tests.support.valkey import ValkeyServer, flush
 
 
