@@ -226,9 +226,8 @@ def _seed_meters(
         [{"full_name": house.name, "phone": house.phone, "organization_id": organization_id} for house in houses],
     )
     customer_ids = _many(connection, customers, [_customer(grid_id, account_id) for account_id in account_ids])
-    connection_ids = _many(
-        connection, connections, [_connection(house, customer_id) for house, customer_id in zip(houses, customer_ids, strict=True)]
-    )
+    pairs = zip(houses, customer_ids, strict=True)
+    connection_ids = _many(connection, connections, [_connection(house, customer_id) for house, customer_id in pairs])
     _many(connection, wallets, [{"connection_id": c, "wallet_type": "VIRTUAL"} for c in connection_ids])
     meter_ids = _many(
         connection,
