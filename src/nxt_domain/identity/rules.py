@@ -145,6 +145,16 @@ def may_see_organization(principal: Principal, organization_id: int | None) -> b
     return principal.is_admin_org or (organization_id is not None and principal.organization_id == organization_id)
 
 
+def bearer_token(authorization: str | None) -> str | None:
+    """Return the user token of an ``Authorization`` header [API-43].
+
+    It has exactly two parts with one blank between, the first of which is ``Bearer`` in any case; None: it hasn't.
+    """
+    parts = (authorization or "").split(" ")
+    is_bearer = len(parts) == 2 and parts[0].lower() == "bearer" and parts[1] != ""
+    return parts[1] if is_bearer else None
+
+
 def key_hash(key: str) -> str:
     """Return the lower-case hexadecimal SHA-256 of a whole key [API-53]."""
     return hashlib.sha256(key.encode()).hexdigest()

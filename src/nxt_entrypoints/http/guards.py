@@ -8,7 +8,7 @@ from typing import TypeVar
 import attrs
 
 from nxt_domain.identity.model import Principal
-from nxt_domain.identity.rules import require_access, same_secret
+from nxt_domain.identity.rules import bearer_token, require_access, same_secret
 from nxt_domain.identity.use_cases import (
     AuthenticateDataReader,
     AuthenticateKey,
@@ -22,13 +22,6 @@ T = TypeVar("T")
 
 API_KEY_HEADER = "X-API-KEY"
 _BEARER = "Bearer "
-
-
-def bearer_token(authorization: str | None) -> str | None:
-    """Return the user token of an ``Authorization`` header: exactly two parts, one blank, ``Bearer`` in any case."""
-    parts = (authorization or "").split(" ")
-    is_bearer = len(parts) == 2 and parts[0].lower() == "bearer" and parts[1] != ""
-    return parts[1] if is_bearer else None
 
 
 @attrs.frozen(kw_only=True)
