@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from nxt_entrypoints.embedded.errors import MissingExtra, StartFailed
-from nxt_entrypoints.embedded.ports import LOOPBACK
+from nxt_entrypoints.embedded.ports import LOOPBACK, is_free
 
 if TYPE_CHECKING:
     from nxt_entrypoints.embedded.data_dir import DataDir
@@ -52,7 +52,7 @@ class EmbeddedMqtt:
             try:
                 await broker.start()
             except (BrokerError, OSError) as error:
-                if attempt == _ATTEMPTS:
+                if attempt == _ATTEMPTS or is_free(self.port):
                     raise StartFailed(f"the MQTT broker did not start: {error}") from error
                 self._data.forget_port("mqtt")
             else:

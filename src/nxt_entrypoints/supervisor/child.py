@@ -108,6 +108,7 @@ class Child:
 
     def start(self) -> None:
         """Start keeping it running."""
+        self._enter(State.STARTING)
         self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.spec.name}")
 
     async def settled(self) -> State:
