@@ -1,6 +1,7 @@
 """The first rows of a fresh installation [REL-170, REL-171, PAY-66].
 
-Existing rows win, so seeding twice changes nothing. The first superadmin's login belongs to the identity provider and is made through it.
+Existing rows win, so seeding twice changes nothing. The first superadmin's login belongs to the identity provider and
+is made through it.
 """
 
 from __future__ import annotations
@@ -8,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import attrs
-from sqlalchemy import Connection, Table, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Table, cast, func, select, text
+from sqlalchemy.dialects.postgresql import REGCLASS, Insert, insert
 
-from nxt_adapters.supabase.tables import banks, organizations, wallets
+from nxt_adapters.supabase.tables import banks, ledger_accounts, organizations, wallets
 from nxt_domain.shared.errors import Conflict
 from nxt_entrypoints.database.migrate import connected
 
