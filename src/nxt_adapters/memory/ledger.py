@@ -54,8 +54,8 @@ class MemoryLedger:
         self._entries.update(booked)
         return receipts
 
-    async def lock(self, codes: Collection[str]) -> Mapping[str, Decimal]:
-        """Return balances; a memory transaction is alone anyway."""
+    async def balances(self, codes: Collection[str]) -> Mapping[str, Decimal]:
+        """Return present balances; see ``Ledger.balances``."""
         accounts = {code: self._accounts.get(code) or rules.open_account(code) for code in codes}
         return {code: account.balance for code, account in accounts.items() if not account.is_hot}
 

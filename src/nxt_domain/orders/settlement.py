@@ -142,14 +142,14 @@ class Settlement:
 
 
 class Balances:
-    """Running balances of the locked accounts while the orders of a batch are decided one after the other.
+    """Running balances while the orders of a batch are decided one after the other.
 
     Args:
-        locked: Balances by account code, as locked.
+        present: Balances by account code, as they are before the batch.
     """
 
-    def __init__(self, locked: Mapping[str, Decimal]) -> None:
-        self._balances = dict(locked)
+    def __init__(self, present: Mapping[str, Decimal]) -> None:
+        self._balances = dict(present)
 
     def of(self, code: str) -> Decimal | None:
         """Return a balance; None: the account is hot, and has no limit either."""
@@ -168,11 +168,12 @@ class Balances:
                 self._balances[posting.account] = balance + posting.amount
 
 
-def accounts_to_lock(items: Iterable[SettlingOrder]) -> Sequence[str]:
-    """Name the accounts that a batch must lock to know what its senders can pay.
+def accounts_to_read(items: Iterable[SettlingOrder]) -> Sequence[str]:
+    """Name the accounts whose balances decide a batch; none, if all its money comes from outside.
 
-    Money from outside has no limit, so a batch without wallets as senders needs no balances: the ledger's own locks
-    are enough.
+    They are read without locks. That is safe because of two rules: of one sender only the oldest ``PENDING`` order can
+    be claimed [PAY-105], so nobody else takes from its wallet; and should somebody do so all the same, the ledger
+    refuses the entry, and the order is decided anew.
     """
     batch = list(items)
     if all(_is_sound(item) and item.sender is not None and item.sender.is_system for item in batch):
@@ -185,7 +186,7 @@ def settle(item: SettlingOrder, balances: Balances, at: datetime) -> Settlement:
 
     Args:
         item: The locked order.
-        balances: Of the accounts to lock, after all orders before this one.
+        balances: Of the accounts to read, after all orders before this one.
         at: Time of settlement.
     """
     tariff = tariff_of_meter(item.meter.tariffs) if item.meter else None

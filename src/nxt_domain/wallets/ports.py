@@ -32,10 +32,10 @@ class Ledger(Protocol):
             LedgerKeyConflict: A key is known, with other postings.
         """
 
-    async def lock(self, codes: Collection[str]) -> Mapping[str, Decimal]:
-        """Lock accounts that are not hot until the transaction ends, by ascending id, and return their balances [R25].
+    async def balances(self, codes: Collection[str]) -> Mapping[str, Decimal]:
+        """Read the present balances of accounts, without locking.
 
-        Codes without account yet count as empty accounts; hot accounts are left out of the answer.
+        Accounts that are not open yet count as empty; hot accounts keep no balance and are left out.
         """
 
 

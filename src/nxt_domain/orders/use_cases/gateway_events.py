@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
 
 from nxt_domain.orders.gateway import Charge, IncomingEvent, StoredEvent
 from nxt_domain.orders.model import Order
@@ -12,19 +11,15 @@ from nxt_domain.orders.ports import OrdersTransaction
 from nxt_domain.orders.use_cases.verification import PaymentVerification, Reach, Verification, charge_of
 from nxt_domain.shared.alerts import alert
 from nxt_domain.shared.clock import Clock
-from nxt_domain.shared.errors import DomainError
+from nxt_domain.shared.errors import Unavailable
 from nxt_domain.shared.json import Json
-from nxt_domain.shared.outbox import ClaimedTask, OutboxQueue, OutboxTask
+from nxt_domain.shared.outbox import OutboxTask
 from nxt_domain.shared.wakeups import Channel, WakeUps
 
 GATEWAY_EVENT = "GATEWAY_EVENT"
 """Kind of the outbox task that follows an event: it brings the event its lease, its repeats and their waits."""
 
 IGNORED = "IGNORED"
-_AT_ONCE = 10
-_LEASE = timedelta(minutes=4)
-_FIRST_WAIT = timedelta(seconds=5)
-_LONGEST_WAIT = timedelta(minutes=10)
 
 
 class ReceiveGatewayEvent:
@@ -79,53 +74,36 @@ class ReceiveGatewayEvent:
 
 
 class ProcessGatewayEvents:
-    """Works off stored events, several at once; those that don't get through come back later, for ever.
+    """Works off stored events; a repeat of one that is processed changes nothing.
 
     Args:
-        queue: Leases the tasks that follow events.
         begin: Opens a transaction.
         verification: Asks the gateway and concludes.
         clock: Tells the time.
-        owner: Name of this process in leases.
     """
 
     def __init__(
-        self,
-        *,
-        queue: OutboxQueue,
-        begin: Callable[[], OrdersTransaction],
-        verification: PaymentVerification,
-        clock: Clock,
-        owner: str,
+        self, *, begin: Callable[[], OrdersTransaction], verification: PaymentVerification, clock: Clock
     ) -> None:
-        self._queue = queue
         self._begin = begin
         self._verification = verification
         self._clock = clock
-        self._owner = owner
 
-    async def __call__(self) -> int:
-        """Process the events that are due, at most ten at once.
-
-        Returns:
-            How many there were; 0: look again later.
+    async def __call__(self, event_ids: Sequence[int]) -> None:
+        """Process events side by side, each to its end whatever befalls the others.
 
         Raises:
-            Unavailable: The database can't be reached; leases lapse and the events come back.
+            GatewayNotReached: Some could not be asked about and must come back later; the others are done.
+            Unavailable: The database can't be reached.
         """
-        tasks = await self._queue.claim(owner=self._owner, kinds=[GATEWAY_EVENT], limit=_AT_ONCE, lease=_LEASE)
-        outcomes = await asyncio.gather(*(self._try(task) for task in tasks), return_exceptions=True)
-        done = [task for task, outcome in zip(tasks, outcomes, strict=True) if outcome is None]
-        await self._queue.done(done)
-        for task, outcome in zip(tasks, outcomes, strict=True):
+        outcomes = await asyncio.gather(*(self._process(event_id) for event_id in event_ids), return_exceptions=True)
+        for outcome in outcomes:
             if outcome is not None:
-                await self._queue.retry(task, error=_describe(outcome), delay=_wait(task.attempts))
-        return len(tasks)
+                raise outcome
 
-    async def _try(self, task: ClaimedTask) -> None:
-        event_id = task.payload.get("event_id")
+    async def _process(self, event_id: int) -> None:
         async with self._begin() as tx:
-            event = await tx.gateway_events.find(event_id) if isinstance(event_id, int) else None
+            event = await tx.gateway_events.find(event_id)
             if event is None or event.is_processed or event.reference is None:
                 return
             order = await tx.orders.find(reference=event.reference)
@@ -164,7 +142,7 @@ class ProcessGatewayEvents:
         return _reached(await self._verification.by_id(order, charge, named))
 
 
-class _NotReached(DomainError):
+class GatewayNotReached(Unavailable):
     """The gateway could not be asked, so the event must come back."""
 
     default_code = "GATEWAY_NOT_REACHED"
@@ -172,7 +150,7 @@ class _NotReached(DomainError):
 
 def _reached(verification: Verification) -> Verification:
     if verification.reach is Reach.UNREACHED:
-        raise _NotReached("The gateway could not be asked")
+        raise GatewayNotReached("The gateway could not be asked")
     return verification
 
 
@@ -180,12 +158,3 @@ def _word(verification: Verification | None) -> str:
     if verification is None:
         return "NOTHING"
     return verification.verdict if verification.reach is Reach.ANSWERED else verification.reach
-
-
-def _describe(outcome: BaseException) -> str:
-    return f"{type(outcome).__name__}: {outcome}"[:500]
-
-
-def _wait(attempts: int) -> timedelta:
-    doublings = min(attempts, 10)
-    return min(_FIRST_WAIT * (1 << doublings), _LONGEST_WAIT)

@@ -12,7 +12,7 @@ from nxt_domain.orders.settlement import (
     FAILURES_BEFORE_WAITING,
     Balances,
     Settlement,
-    accounts_to_lock,
+    accounts_to_read,
     settle,
     waiting_time,
 )
@@ -111,7 +111,7 @@ class SettleOrders(Generic[TxT]):
             claimed += [item.order.id for item in items]
             if not items:
                 return ()
-            balances = Balances(await tx.ledger.lock(accounts_to_lock(items)))
+            balances = Balances(await tx.ledger.balances(accounts_to_read(items)))
             now = self._clock.now()
             settlements = [settle(item, balances, now) for item in items]
             await self._write(tx, settlements)

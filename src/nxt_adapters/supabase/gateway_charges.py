@@ -1,0 +1,160 @@
+"""The gateway's side of orders in PostgreSQL [PAY-73]."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from nxt_adapters.supabase.order_rows import decimal_text
+from nxt_adapters.supabase.tables import gateway_charges
+from nxt_domain.orders.gateway import Charge, NewCharge
+from nxt_domain.orders.states import GATEWAY_FAILURES
+from nxt_domain.shared.money import Currency
+
+_SAVE = text(
+    """
+    insert into internal.gateway_charges as c (
+        order_id, merchant, tx_ref, amount, currency, gateway_tx_id, flw_ref, status, payment_type, charged_amount,
+        app_fee, verify_attempts, last_verified_at, next_verify_at, last_error)
+    select s.order_id, s.merchant, s.tx_ref, s.amount, cast(s.currency as currency_enum), s.gateway_tx_id, s.flw_ref,
+        s.status, s.payment_type, s.charged_amount, s.app_fee, s.verify_attempts, s.last_verified_at,
+        s.next_verify_at, s.last_error
+    from jsonb_to_recordset(cast(:rows as jsonb)) as s (
+        order_id int, merchant text, tx_ref text, amount numeric, currency text, gateway_tx_id text, flw_ref text,
+        status text, payment_type text, charged_amount numeric, app_fee numeric, verify_attempts int,
+        last_verified_at timestamptz, next_verify_at timestamptz, last_error text)
+    order by s.order_id
+    on conflict (order_id) do update set
+        gateway_tx_id = excluded.gateway_tx_id, flw_ref = excluded.flw_ref, status = excluded.status,
+        payment_type = excluded.payment_type, charged_amount = excluded.charged_amount, app_fee = excluded.app_fee,
+        verify_attempts = excluded.verify_attempts, last_verified_at = excluded.last_verified_at,
+        next_verify_at = excluded.next_verify_at, last_error = excluded.last_error
+    """
+)
+_DUE = text(
+    """
+    select c.order_id from internal.gateway_charges c
+    join public.orders o on o.id = c.order_id
+    where c.next_verify_at <= :now and (
+        o.order_status in ('INITIALISED', 'TIMED_OUT', 'CANCELLED')
+        or (o.order_status = 'FAILED' and o.failure_code = any(cast(:gateway_failures as text[]))))
+    order by c.next_verify_at, c.order_id limit :limit
+    """
+)
+_TIME_OUT = text(
+    """
+    with late as (
+        select o.id from public.orders o
+        join internal.gateway_charges c on c.order_id = o.id
+        where o.order_status = 'INITIALISED' and o.created_at <= :created_before
+            and c.last_verified_at is not null and c.last_error is null
+        order by o.id limit :limit
+        for update of o skip locked
+    ), moved as (
+        update public.orders o set order_status = 'TIMED_OUT' from late where o.id = late.id returning o.id
+    )
+    update internal.gateway_charges c set next_verify_at = :next_verify_at from moved
+    where c.order_id = moved.id returning c.order_id
+    """
+)
+
+
+class PostgresCharges:
+    """Implements ``Charges``.
+
+    Args:
+        connection: Carries the caller's transaction.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, charges: Mapping[int, NewCharge]) -> None:
+        """Store the charges of new orders, in one statement."""
+        if not charges:
+            return
+        rows = [
+            {
+                "order_id": order_id,
+                "merchant": charge.merchant,
+                "tx_ref": charge.reference,
+                "amount": charge.amount,
+                "currency": charge.currency,
+                "next_verify_at": charge.next_verify_at,
+            }
+            for order_id, charge in charges.items()
+        ]
+        await self._connection.execute(insert(gateway_charges).values(rows))
+
+    async def find(self, order_id: int) -> Charge | None:
+        """Read an order's charge."""
+        query = select(gateway_charges).where(gateway_charges.c.order_id == order_id)
+        row = (await self._connection.execute(query)).one_or_none()
+        return None if row is None else _charge(row)
+
+    async def save(self, charges: Sequence[Charge]) -> None:
+        """Write charges, in one statement."""
+        if charges:
+            await self._connection.execute(_SAVE, {"rows": json.dumps([_row(charge) for charge in charges])})
+
+    async def owner_of(self, merchant: str, gateway_tx_id: str) -> int | None:
+        """Tell which order a gateway transaction is booked to."""
+        query = select(gateway_charges.c.order_id).where(
+            gateway_charges.c.merchant == merchant, gateway_charges.c.gateway_tx_id == gateway_tx_id
+        )
+        return (await self._connection.execute(query)).scalar_one_or_none()
+
+    async def due(self, now: datetime, limit: int) -> Sequence[int]:
+        """Name the orders whose ``next_verify_at`` has come."""
+        parameters = {"now": now, "limit": limit, "gateway_failures": sorted(GATEWAY_FAILURES)}
+        return (await self._connection.execute(_DUE, parameters)).scalars().all()
+
+    async def time_out(self, created_before: datetime, next_verify_at: datetime, limit: int) -> Sequence[int]:
+        """Move orders that waited too long to ``TIMED_OUT``, in one statement."""
+        parameters = {"created_before": created_before, "next_verify_at": next_verify_at, "limit": limit}
+        return (await self._connection.execute(_TIME_OUT, parameters)).scalars().all()
+
+
+def _charge(row: Row[Any]) -> Charge:
+    return Charge(
+        order_id=row.order_id,
+        merchant=row.merchant,
+        reference=row.tx_ref,
+        amount=row.amount,
+        currency=Currency(row.currency),
+        gateway_tx_id=row.gateway_tx_id,
+        flw_ref=row.flw_ref,
+        status=row.status,
+        payment_type=row.payment_type,
+        charged_amount=row.charged_amount,
+        fee=row.app_fee,
+        verify_attempts=row.verify_attempts,
+        last_verified_at=row.last_verified_at,
+        next_verify_at=row.next_verify_at,
+        last_error=row.last_error,
+    )
+
+
+def _row(charge: Charge) -> Mapping[str, object]:
+    return {
+        "order_id": charge.order_id,
+        "merchant": charge.merchant,
+        "tx_ref": charge.reference,
+        "amount": decimal_text(charge.amount),
+        "currency": charge.currency,
+        "gateway_tx_id": charge.gateway_tx_id,
+        "flw_ref": charge.flw_ref,
+        "status": charge.status,
+        "payment_type": charge.payment_type,
+        "charged_amount": decimal_text(charge.charged_amount),
+        "app_fee": decimal_text(charge.fee),
+        "verify_attempts": charge.verify_attempts,
+        "last_verified_at": charge.last_verified_at.isoformat() if charge.last_verified_at else None,
+        "next_verify_at": charge.next_verify_at.isoformat() if charge.next_verify_at else None,
+        "last_error": charge.last_error,
+    }

@@ -1,0 +1,106 @@
+"""The ledger in PostgreSQL: a thin face of ``internal.post_entries``, which enforces every rule itself [PAY-32]."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from nxt_domain.shared.errors import DomainError
+from nxt_domain.shared.money import plain
+from nxt_domain.wallets import rules
+from nxt_domain.wallets.accounts import kind_of, wallet_of
+from nxt_domain.wallets.model import (
+    AccountClosed,
+    Entry,
+    FloorViolated,
+    LedgerKeyConflict,
+    PostedEntry,
+    UnbalancedEntry,
+)
+
+_REFUSALS: Mapping[str, type[DomainError]] = {
+    "NX001": FloorViolated,
+    "NX002": LedgerKeyConflict,
+    "NX003": UnbalancedEntry,
+    "NX004": AccountClosed,
+    "NX005": UnbalancedEntry,
+}
+_OPEN_ACCOUNTS = text(
+    "select internal.ensure_ledger_account(code) from unnest(cast(:codes as text[])) with ordinality as c (code, n)"
+    " order by n"
+)
+_POST = text("select entry_id, created from internal.post_entries(cast(:entries as jsonb)) order by ordinal")
+_BALANCES = text(
+    "select code, balance from internal.ledger_accounts where code = any(cast(:codes as text[])) and not is_hot"
+)
+
+
+class PostgresLedger:
+    """Implements ``Ledger``.
+
+    Args:
+        connection: Carries the caller's transaction.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def post(self, entries: Sequence[Entry]) -> Sequence[PostedEntry]:
+        """Post entries in their order, all or none; see ``Ledger.post``."""
+        if not entries:
+            return ()
+        for entry in entries:
+            rules.validate(entry)
+        try:
+            await self._open_accounts(entries)
+            payload = json.dumps([_element(entry) for entry in entries])
+            rows = (await self._connection.execute(_POST, {"entries": payload})).all()
+        except DBAPIError as error:
+            raise _refusal(error) from error
+        return [
+            PostedEntry(id=row.entry_id, key=entry.key, created=row.created)
+            for entry, row in zip(entries, rows, strict=True)
+        ]
+
+    async def balances(self, codes: Collection[str]) -> Mapping[str, Decimal]:
+        """Read present balances; see ``Ledger.balances``."""
+        wanted = [code for code in codes if not kind_of(code).is_hot]
+        if not wanted:
+            return {}
+        rows = await self._connection.execute(_BALANCES, {"codes": wanted})
+        return dict.fromkeys(wanted, Decimal(0)) | {row.code: row.balance for row in rows}
+
+    async def _open_accounts(self, entries: Sequence[Entry]) -> None:
+        """Open what the chart of accounts knows; accounts of wallets open with their wallets."""
+        codes = {posting.account for entry in entries for posting in entry.postings}
+        others = sorted(code for code in codes if wallet_of(code) is None)
+        if others:
+            await self._connection.execute(_OPEN_ACCOUNTS, {"codes": others})
+
+
+def _element(entry: Entry) -> Mapping[str, object]:
+    facts = {
+        "key": entry.key,
+        "entry_type": entry.entry_type.value,
+        "order_id": entry.order_id,
+        "payout_id": entry.payout_id,
+        "meter_credit_transfer_id": entry.meter_credit_transfer_id,
+        "reverses_entry_id": entry.reverses_entry_id,
+        "author_account_id": entry.author_account_id,
+        "effective_at": entry.effective_at.isoformat() if entry.effective_at else None,
+        "memo": entry.memo,
+        "postings": [{"account_code": leg.account, "amount": plain(leg.amount)} for leg in entry.postings],
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _refusal(error: DBAPIError) -> Exception:
+    kind = _REFUSALS.get(getattr(error.orig, "sqlstate", None) or "")
+    if kind is None:
+        return error
+    return kind(getattr(getattr(error.orig, "diag", None), "message_detail", None) or str(error.orig))
