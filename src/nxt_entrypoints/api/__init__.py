@@ -1,0 +1,1 @@
+"""The API role: REST, webhooks in, Socket.IO. No long work."""

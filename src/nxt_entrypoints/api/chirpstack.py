@@ -1,0 +1,42 @@
+"""What network servers post to the API role (DM 18.5)."""
+
+from __future__ import annotations
+
+import attrs
+
+from nxt_adapters.chirpstack.settings import PLUGIN_ID
+from nxt_domain.identity.rules import KEYS
+from nxt_entrypoints.api.services import ApiServices
+from nxt_entrypoints.http.routes import LARGE_MAX_BODY, Guard, Route, route
+
+
+@attrs.frozen(kw_only=True)
+class EventQuery:
+    """What ChirpStack's HTTP integration adds to the address.
+
+    Attributes:
+        event: ``up``, ``ack``, ``txack``, ``join``; absent at older installations: the body decides.
+    """
+
+    event: str | None = None
+
+
+@route(
+    "POST",
+    "/chirpstack/calin",
+    guard=Guard.USER_OR_KEY,
+    access=KEYS,
+    ingress=True,
+    summary="Take an event of the LoRaWAN network server about a CALIN meter",
+    tags=("webhooks",),
+    max_body=LARGE_MAX_BODY,
+    capability="metering",
+)
+async def calin(query: EventQuery, body: object, services: ApiServices) -> None:
+    """Answers when the event's effect is durable; events of no use are ignored, and counted."""
+    news = services.chirpstack_ingress.ingest(query.event, body, by_shape=True)
+    if news is not None:
+        await services.apply_device_event(PLUGIN_ID, news)
+
+
+ROUTES: tuple[Route, ...] = (calin,)

@@ -1,0 +1,48 @@
+"""What the routes of the API role need; the container satisfies it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from nxt_adapters.chirpstack.ingress import ChirpStackIngress
+from nxt_domain.messaging.use_cases.apply_event import ApplyDeviceEvent
+from nxt_domain.orders.use_cases.gateway_events import ReceiveGatewayEvent
+from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPublicOrder, InitialisePublicOrder
+from nxt_entrypoints.api.own_orders import VerifyOwnOrder
+from nxt_entrypoints.api.webhook_secrets import WebhookGuard
+
+
+class ApiServices(Protocol):
+    """Use cases of the API role, ready to be called."""
+
+    @property
+    def initialise_public_order(self) -> InitialisePublicOrder:
+        """Begins a purchase on the pay page."""
+
+    @property
+    def check_public_order(self) -> CheckPublicOrder:
+        """Tells the pay page where a purchase stands."""
+
+    @property
+    def cancel_public_order(self) -> CancelPublicOrder:
+        """Gives a purchase up."""
+
+    @property
+    def verify_order(self) -> VerifyOwnOrder:
+        """Asks the gateway about an order of the caller's tenant."""
+
+    @property
+    def webhook_guard(self) -> WebhookGuard:
+        """Knows the payment gateway by its secret hash."""
+
+    @property
+    def receive_gateway_event(self) -> ReceiveGatewayEvent:
+        """Stores what the gateway says."""
+
+    @property
+    def chirpstack_ingress(self) -> ChirpStackIngress:
+        """Reads what the network server posts."""
+
+    @property
+    def apply_device_event(self) -> ApplyDeviceEvent:
+        """Tells the engine what a device or network said."""

@@ -1,0 +1,1 @@
+"""The provisioning role: internal HTTP and jobs that register hardware at vendors."""
