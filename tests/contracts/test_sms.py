@@ -50,7 +50,7 @@ class FakeGateway:
 
 
 class SimulatedGateway:
-    """The simulator knows real numbers only; one of 16 digits passes our check nowhere, so a wrong key refuses."""
+    """The simulator serves every number that our own check lets through, so it is a wrong key that makes it refuse."""
 
     def __init__(self, simulator: SmsGateway, adapter: AfricasTalkingSms, key: list[str]) -> None:
         self.simulator = simulator
