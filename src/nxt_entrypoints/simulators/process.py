@@ -118,8 +118,8 @@ class Simulators:
         self._build(fleet, store)
         try:
             for name, simulator in self._parts().items():
-                await simulator.start()
                 self._started.append(simulator)
+                await simulator.start()
                 self.urls[name] = simulator.http.url
         except BaseException:
             await self.stop()

@@ -4,10 +4,13 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from nxt_entrypoints.simulators.control import ControlPlane
+
+_LISTEN_POLL_S = 0.1
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +85,23 @@ class Poster:
         copies = 2 if self._control.hits(self._control.faults.duplicate_rate) else 1
         statuses = [await self._send(body, content_type, params) for _ in range(copies)]
         return statuses[0]
+
+    async def until_listening(self, longest_s: float) -> None:
+        """Wait until the address takes connections, or the time is over."""
+        address = urlsplit(self.url)
+        if not address.hostname:
+            return
+        port = address.port or (443 if address.scheme == "https" else 80)
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + longest_s
+        while loop.time() < give_up:
+            try:
+                _reader, writer = await asyncio.open_connection(address.hostname, port)
+            except OSError:
+                await asyncio.sleep(_LISTEN_POLL_S)
+            else:
+                writer.close()
+                return
 
     async def linger(self, seconds: float) -> None:
         """Delay a post past later ones, when the dice say so."""

@@ -71,6 +71,7 @@ class Device:
         uplink_loss: share of its answers that no gateway hears, although it obeyed.
         queue: downlinks to be radiated, oldest first.
         is_served: whether a worker empties the queue at present.
+        is_reporting: whether a report is on its way.
         frames_up: uplink frame counter.
         frames_down: downlink frame counter.
     """
@@ -85,6 +86,7 @@ class Device:
     uplink_loss: float = 0.0
     queue: deque[QueueItem] = attrs.field(factory=deque)
     is_served: bool = False
+    is_reporting: bool = False
     frames_up: int = 0
     frames_down: int = 0
 

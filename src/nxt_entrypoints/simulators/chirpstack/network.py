@@ -22,6 +22,7 @@ ACK_TIME_OUT_S = 5.0
 REORDER_S = 3.0
 _REPORT_SPACING_S = 0.02
 _POSTS_AT_ONCE = 32
+_LISTENER_S = 60.0
 
 
 class Network:
@@ -63,18 +64,27 @@ class Network:
         self._tasks.start(self._post("join", body), "join")
 
     async def report(self, device: Device) -> None:
-        """Send a meter's periodic report, unless the radio loses it."""
-        if not device.is_registered or not device.village.online:
+        """Send a meter's periodic report, unless the radio loses it, or the last one is still under way."""
+        if not device.is_registered or not device.village.online or device.is_reporting:
             return
         frame = device.meter.report(self._clock())
         self.world.touched(device)
         if self._is_lost(device.uplink_loss):
             return
-        await self._post("up", self._uplink(device, frame, str(uuid.uuid4())))
+        device.is_reporting = True
+        try:
+            await self._post("up", self._uplink(device, frame, str(uuid.uuid4())))
+        finally:
+            device.is_reporting = False
 
     async def report_rounds(self, every_s: float) -> None:
-        """Report of every meter at once, and then every ``every_s`` seconds, for ever [R36]."""
+        """Report of every meter at once, and then every ``every_s`` seconds, for ever [R36].
+
+        The first round waits until somebody listens: events aren't repeated, and the simulators may
+        be up before the system that they report to.
+        """
         loop = asyncio.get_running_loop()
+        await self._poster.until_listening(_LISTENER_S)
         while True:
             started = loop.time()
             devices = list(self.world.devices.values())

@@ -69,6 +69,7 @@ class Supabase:
         if users is None:
             users = PostgresUserStore(config.relational_url) if config.relational_url else MemoryUserStore()
         self.users = users
+        self._clock = clock
         self._sessions = Sessions(store, config.jwt_secret, "", clock)
         self._nobody = hash_password("nobody")
         self.control = ControlPlane(seed=seed, clock=clock)
@@ -120,7 +121,12 @@ class Supabase:
         fits = await asyncio.to_thread(verify_password, password, stored)
         if user is None or not fits:
             raise _refusal(400, "invalid_credentials", "Invalid login credentials")
+        self._refuse_banned(user, 400)
         return user
+
+    def _refuse_banned(self, user: AuthUser, status: int) -> None:
+        if user.banned_until is not None and user.banned_until > self._clock():
+            raise _refusal(status, "user_banned", "User is banned")
 
     async def _find(self, body: dict[str, Any]) -> AuthUser | None:
         email, phone = body.get("email"), body.get("phone")
@@ -141,6 +147,7 @@ class Supabase:
         user = await self.users.by_id(session.user_id)
         if user is None:
             raise _refusal(400, "refresh_token_not_found", "Invalid Refresh Token: Refresh Token Not Found")
+        self._refuse_banned(user, 400)
         return self._answer(user, session, fresh)
 
     def _answer(self, user: AuthUser, session: Session, refresh_token: str) -> web.Response:
@@ -203,6 +210,7 @@ class Supabase:
         user = await self.users.by_id(session.user_id)
         if user is None:
             raise _refusal(403, "user_not_found", "User from sub claim in JWT does not exist")
+        self._refuse_banned(user, 403)
         return user, session
 
     def _user_json(self, user: AuthUser) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Where logins live: the table ``auth.users`` of the relational database, or memory in tests."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
-_COLUMNS = "id, email, phone, encrypted_password, raw_user_meta_data, raw_app_meta_data"
+_COLUMNS = "id, email, phone, encrypted_password, raw_user_meta_data, raw_app_meta_data, banned_until"
 
 
 @attrs.frozen(kw_only=True)
@@ -23,6 +24,7 @@ class AuthUser:
         encrypted_password: see `passwords`.
         user_metadata: ``{"full_name": …}``.
         app_metadata: ``{"account_id": …, "account_type": …}`` and so on [REL-99].
+        banned_until: no new logins before this instant [API-177].
     """
 
     id: UUID
@@ -31,6 +33,7 @@ class AuthUser:
     encrypted_password: str | None = attrs.field(default=None, repr=False)
     user_metadata: Mapping[str, Any] = attrs.field(factory=dict)
     app_metadata: Mapping[str, Any] = attrs.field(factory=dict)
+    banned_until: datetime | None = None
 
 
 class UserStore(Protocol):
@@ -114,11 +117,11 @@ class PostgresUserStore:
         await self._open()
         async with self._pool.connection() as connection:
             await connection.execute(
-                f"INSERT INTO auth.users ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s) "  # noqa: S608 - constant
+                f"INSERT INTO auth.users ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s) "  # noqa: S608 - constant
                 "ON CONFLICT (id) DO UPDATE SET email = excluded.email, phone = excluded.phone, "
                 "encrypted_password = excluded.encrypted_password, "
                 "raw_user_meta_data = excluded.raw_user_meta_data, "
-                "raw_app_meta_data = excluded.raw_app_meta_data",
+                "raw_app_meta_data = excluded.raw_app_meta_data, banned_until = excluded.banned_until",
                 (
                     user.id,
                     user.email,
@@ -126,6 +129,7 @@ class PostgresUserStore:
                     user.encrypted_password,
                     Jsonb(dict(user.user_metadata)),
                     Jsonb(dict(user.app_metadata)),
+                    user.banned_until,
                 ),
             )
 
@@ -157,4 +161,5 @@ class PostgresUserStore:
             encrypted_password=row["encrypted_password"],
             user_metadata=row["raw_user_meta_data"] or {},
             app_metadata=row["raw_app_meta_data"] or {},
+            banned_until=row["banned_until"],
         )
