@@ -105,7 +105,9 @@ def _install(npm: str, sources: list[Path], cache: Path) -> None:
             subprocess.run(command, cwd=making, check=True, capture_output=True, text=True, timeout=_INSTALL_WITHIN_S)
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
             lines = [line for line in str(getattr(error, "stderr", "") or error).splitlines() if line.strip()]
-            raise Unobtainable(f"the packages of TimescaleDB can't be installed: {lines[-1] if lines else error}") from None
+            raise Unobtainable(
+                f"the packages of TimescaleDB can't be installed: {lines[-1] if lines else error}"
+            ) from None
         shutil.copytree(making, cache, symlinks=True)
 
 

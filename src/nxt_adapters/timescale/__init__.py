@@ -1,0 +1,1 @@
+"""Series store on TimescaleDB, or on plain PostgreSQL with the same tables."""

@@ -1,0 +1,1 @@
+"""What the telemetry role does."""
