@@ -1,0 +1,103 @@
+"""One transaction over everything the relational plane holds; a use case sees the part that it asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from nxt_adapters.supabase.gateway_charges import PostgresCharges
+from nxt_adapters.supabase.gateway_events import PostgresGatewayEvents
+from nxt_adapters.supabase.grid_twins import PostgresGridTwins
+from nxt_adapters.supabase.interactions import PostgresInteractions
+from nxt_adapters.supabase.ledger import PostgresLedger
+from nxt_adapters.supabase.meters import PostgresMeters
+from nxt_adapters.supabase.notices import PostgresNotices
+from nxt_adapters.supabase.orders import PostgresOrders
+from nxt_adapters.supabase.outbox import PostgresOutbox
+from nxt_adapters.supabase.settlements import PostgresSettlementFailures, PostgresSettlements
+from nxt_adapters.supabase.token_issues import PostgresTokenIssues
+from nxt_adapters.supabase.transaction import PostgresTransaction
+from nxt_domain.messaging.ports import DeviceMessages
+
+MessagesOf = Callable[[AsyncConnection], DeviceMessages]
+"""Opens the queue of device messages inside a transaction."""
+
+
+class SupabaseUnitOfWork(PostgresTransaction):
+    """``UnitOfWork`` of every context whose rows live on the relational plane.
+
+    Args:
+        engine: The process's pool.
+        messages_of: Opens the queue of device messages on the transaction's connection.
+    """
+
+    def __init__(self, engine: AsyncEngine, messages_of: MessagesOf) -> None:
+        super().__init__(engine)
+        self._messages_of = messages_of
+
+    @cached_property
+    def outbox(self) -> PostgresOutbox:
+        """Effects outside the database."""
+        return PostgresOutbox(self.connection)
+
+    @cached_property
+    def orders(self) -> PostgresOrders:
+        """Orders."""
+        return PostgresOrders(self.connection)
+
+    @cached_property
+    def charges(self) -> PostgresCharges:
+        """Charges at the gateway."""
+        return PostgresCharges(self.connection)
+
+    @cached_property
+    def gateway_events(self) -> PostgresGatewayEvents:
+        """The inbox of the gateway's webhooks."""
+        return PostgresGatewayEvents(self.connection)
+
+    @cached_property
+    def ledger(self) -> PostgresLedger:
+        """The ledger."""
+        return PostgresLedger(self.connection)
+
+    @cached_property
+    def settlements(self) -> PostgresSettlements:
+        """Orders to settle."""
+        return PostgresSettlements(self.connection)
+
+    @cached_property
+    def settlement_failures(self) -> PostgresSettlementFailures:
+        """Technical failures of settlements."""
+        return PostgresSettlementFailures(self.connection)
+
+    @cached_property
+    def notices(self) -> PostgresNotices:
+        """Text messages to be sent."""
+        return PostgresNotices(self.connection)
+
+    @cached_property
+    def meters(self) -> PostgresMeters:
+        """Meters."""
+        return PostgresMeters(self.connection)
+
+    @cached_property
+    def interactions(self) -> PostgresInteractions:
+        """Interactions."""
+        return PostgresInteractions(self.connection)
+
+    @cached_property
+    def grids(self) -> PostgresGridTwins:
+        """Grids and gateways."""
+        return PostgresGridTwins(self.connection)
+
+    @cached_property
+    def token_issues(self) -> PostgresTokenIssues:
+        """The record of tokens."""
+        return PostgresTokenIssues(self.connection)
+
+    @cached_property
+    def messages(self) -> DeviceMessages:
+        """The durable queue of device messages."""
+        return self._messages_of(self.connection)
