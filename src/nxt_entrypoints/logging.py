@@ -1,0 +1,176 @@
+"""Structured logs: one line an event, the standard library's loggers included, no secret in any of them.
+
+Lines are JSON objects, or text for people at a terminal [API-41, AUTO-165]. What must never be logged
+[AUTO-166, DM-171] is taken out here as well, whatever the caller did: values under telling keys, credentials in
+addresses, bearer tokens; phone numbers keep their last four digits.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from typing import TYPE_CHECKING, Literal, TextIO
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, MutableMapping
+    from typing import Any
+
+    from structlog.typing import EventDict, Processor, WrappedLogger
+
+Style = Literal["json", "console", "auto"]
+
+REDACTED = "•••"
+_SECRET_WORDS = (
+    "password",
+    "passwd",
+    "secret",
+    "authorization",
+    "api_key",
+    "apikey",
+    "app_key",
+    "decoder_key",
+    "private_key",
+    "service_role_key",
+    "anon_key",
+    "cookie",
+    "credential",
+    "token",
+)
+_HARMLESS = frozenset({"token_vendor", "token_kind", "token_type", "token_id", "token_issue_id", "credentials_kind"})
+_PHONE_WORDS = ("phone", "msisdn")
+_SECRETS_IN_TEXT = (
+    (re.compile(r"(?<=://)[^\s/@:]*:[^\s/@]+(?=@)"), REDACTED),
+    (re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}"), rf"\1{REDACTED}"),
+    (re.compile(r"\bnxt_[A-Za-z0-9_-]{43}\b"), REDACTED),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"), REDACTED),
+)
+_QUIET = ("alembic.runtime.migration", "amqtt", "transitions", "gmqtt", "socketio", "engineio", "rq.worker")
+_MAX_DEPTH = 6
+
+
+def set_up_logging(
+    role: str,
+    *,
+    style: Style = "auto",
+    level: str = "INFO",
+    secrets: Iterable[str] = (),
+    out: TextIO | None = None,
+) -> None:
+    """Route structlog and the standard library's logging into one stream; may be called again.
+
+    Args:
+        role: Shown in each line, such as ``jobs`` or ``api+jobs``.
+        style: ``auto`` takes text at a terminal and JSON elsewhere.
+        level: Least level that is written.
+        secrets: Texts of this process that are taken out wherever they stand.
+        out: Default standard output.
+    """
+    stream = out or sys.stdout
+    for_people = style == "console" or (style == "auto" and stream.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        _Role(role),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        structlog.processors.StackInfoRenderer(),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+    ]
+    renderer: list[Processor] = (
+        [structlog.dev.ConsoleRenderer(colors=stream.isatty(), timestamp_key="time", pad_event_to=0)]
+        if for_people
+        else [structlog.processors.format_exc_info, Redaction(secrets), structlog.processors.JSONRenderer(default=str)]
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, Redaction(secrets), *renderer],
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    logging.captureWarnings(capture=True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+class _Role:
+    """Puts the role's name into each event."""
+
+    def __init__(self, role: str) -> None:
+        self._role = role
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        event.setdefault("role", self._role)
+        return event
+
+
+class Redaction:
+    """A processor that takes secrets out of an event.
+
+    Args:
+        secrets: Texts that are taken out wherever they stand; those under 6 characters are left, since they
+            would tear ordinary words.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        long_enough = sorted({text for text in secrets if len(text) >= 6}, key=len, reverse=True)
+        self._secrets = re.compile("|".join(map(re.escape, long_enough))) if long_enough else None
+
+    def __call__(
+        self, _logger: WrappedLogger, _method: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        """Clean one event."""
+        for name in event:
+            event[name] = self._clean(name, event[name], _MAX_DEPTH)
+        return event
+
+    def _clean(self, name: str, value: object, depth: int) -> object:
+        word = name.lower().replace("-", "_")
+        if value is None or isinstance(value, bool):
+            return value
+        if _is_secret(word):
+            return REDACTED
+        if any(part in word for part in _PHONE_WORDS):
+            return f"…{str(value)[-4:]}"
+        if isinstance(value, str):
+            return self._text(value)
+        return self._nested(name, value, depth)
+
+    def _nested(self, name: str, value: object, depth: int) -> object:
+        if depth == 0:
+            return "…"
+        if isinstance(value, dict):
+            return {key: self._clean(str(key), item, depth - 1) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._clean(name, item, depth - 1) for item in value]
+        return value
+
+    def _text(self, text: str) -> str:
+        for pattern, replacement in _SECRETS_IN_TEXT:
+            text = pattern.sub(replacement, text)
+        return self._secrets.sub(REDACTED, text) if self._secrets else text
+
+
+def _is_secret(word: str) -> bool:
+    if word in _HARMLESS:
+        return False
+    parts = word.split("_")
+    return any(secret in parts or ("_" in secret and secret in word) for secret in _SECRET_WORDS) or any(
+        word.endswith((f"{secret}s", secret)) for secret in _SECRET_WORDS
+    )
