@@ -7,10 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 import aiohttp
+import grpc
 import pytest
 from aiohttp import web
+from sim_radio import Caller
 
+from nxt_entrypoints.simulators.chirpstack.simulator import ChirpStackConfig
 from nxt_entrypoints.simulators.fleet import Fleet, FleetMeter, Plant, Village
+from nxt_entrypoints.simulators.process import Simulators, SimulatorsConfig
 
 WAIT_S = 10.0
 
@@ -108,3 +112,35 @@ def make_token() -> Callable[..., str]:
         return head + f"{(int(number) + int(head)) % 9973:04d}"
 
     return make
+
+
+@pytest.fixture
+def make_config(fleet, receiver):
+    def make(**changes):
+        chirpstack = {
+            "api_token": "secret-token",
+            "event_url": f"{receiver.url}/chirpstack/calin",
+            "event_key": "ingress-key",
+            "application_id": "app-1",
+            "report_every_s": 0,
+        }
+        for name in list(changes):
+            if name in {"report_every_s", "event_url"}:
+                chirpstack[name] = changes.pop(name)
+        return SimulatorsConfig(
+            **{"fleet": fleet, "speed": 40.0, "chirpstack": ChirpStackConfig(**chirpstack)} | changes
+        )
+
+    return make
+
+
+@pytest.fixture
+async def sims(make_config):
+    async with Simulators(make_config()) as running:
+        yield running
+
+
+@pytest.fixture
+async def caller(sims):
+    async with grpc.aio.insecure_channel(sims.urls["chirpstack_grpc"]) as channel:
+        yield Caller(channel)

@@ -1,99 +1,27 @@
-"""The network server over real sockets: gRPC in, events out, and what faults do to both."""
+"""The network server over real sockets: gRPC in, events out, and its handles for tests."""
 
 import asyncio
 import base64
 import uuid
 
 import grpc
-import pytest
 from aiohttp import web
 from chirpstack_api import api
+from sim_radio import (
+    BEARER,
+    EUI,
+    NUMBER,
+    OTHER_EUI,
+    READ_CREDIT,
+    TURN_OFF,
+    Caller,
+    kinds,
+    meter,
+    refused,
+    token_frame,
+)
 
-from nxt_entrypoints.simulators.chirpstack.simulator import ChirpStackConfig
-from nxt_entrypoints.simulators.process import Simulators, SimulatorsConfig
-
-NUMBER, EUI = "47003333771", "0000047003333771"
-OTHER_EUI = "0000047001891341"
-BEARER = (("authorization", "Bearer secret-token"),)
-READ_CREDIT = bytes.fromhex("687137330370046801025417 9016".replace(" ", ""))
-TURN_OFF = bytes.fromhex("6871373303700468 04076FF33333333368C316".replace(" ", ""))
-
-
-def token_frame(token):
-    body = bytes.fromhex("20a1") + bytes.fromhex(token)[::-1]
-    frame = bytes.fromhex("6871373303700468") + bytes([0, len(body)])
-    frame += bytes((byte + 0x33) % 256 for byte in body)
-    return frame + bytes([sum(frame) % 256, 0x16])
-
-
-@pytest.fixture
-def make_config(fleet, receiver):
-    def make(**changes):
-        chirpstack = {
-            "api_token": "secret-token",
-            "event_url": f"{receiver.url}/chirpstack/calin",
-            "event_key": "ingress-key",
-            "application_id": "app-1",
-            "report_every_s": 0,
-        }
-        for name in list(changes):
-            if name in {"report_every_s", "event_url"}:
-                chirpstack[name] = changes.pop(name)
-        return SimulatorsConfig(
-            **{"fleet": fleet, "speed": 40.0, "chirpstack": ChirpStackConfig(**chirpstack)} | changes
-        )
-
-    return make
-
-
-class Caller:
-    """Calls the gRPC API with the right token."""
-
-    def __init__(self, channel):
-        self.devices = api.DeviceServiceStub(channel)
-        self.gateways = api.GatewayServiceStub(channel)
-
-    async def enqueue(self, eui, frame, **more):
-        item = api.DeviceQueueItem(dev_eui=eui, f_port=1, confirmed=True, data=frame, **more)
-        request = api.EnqueueDeviceQueueItemRequest(queue_item=item)
-        return (await self.devices.Enqueue(request, metadata=BEARER)).id
-
-    async def queue(self, eui):
-        request = api.GetDeviceQueueItemsRequest(dev_eui=eui)
-        return list((await self.devices.GetQueue(request, metadata=BEARER)).result)
-
-
-@pytest.fixture
-async def sims(make_config):
-    async with Simulators(make_config()) as running:
-        yield running
-
-
-@pytest.fixture
-async def caller(sims):
-    async with grpc.aio.insecure_channel(sims.urls["chirpstack_grpc"]) as channel:
-        yield Caller(channel)
-
-
-async def control(http, sims, **faults):
-    async with http.put(sims.urls["chirpstack"] + "/control", json=faults) as answer:
-        assert answer.status == 200, await answer.text()
-
-
-async def meter(http, sims, number=NUMBER):
-    async with http.get(f"{sims.urls['chirpstack']}/meters/{number}") as answer:
-        assert answer.status == 200
-        return await answer.json()
-
-
-def kinds(posts):
-    return [post["query"]["event"] for post in posts]
-
-
-async def refused(call):
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call
-    return caught.value.code(), caught.value.details()
+from nxt_entrypoints.simulators.process import Simulators
 
 
 async def test_a_downlink_leads_to_three_posts(sims, caller, receiver):
@@ -276,98 +204,6 @@ async def test_the_first_report_waits_for_its_listener(make_config, receiver, fr
         posts = await receiver.until_count(2)
     assert kinds(posts) == ["up", "up"]
     await runner.cleanup()
-
-
-# -- faults -------------------------------------------------------------------------------------
-
-
-async def test_down_means_unavailable_and_nothing_is_sent(sims, caller, receiver, http):
-    """[R33] gRPC answers UNAVAILABLE, queued items wait; the control side goes on working."""
-    await http.put(f"{sims.urls['chirpstack']}/meters/{NUMBER}", json={"gateway_online": False})
-    await caller.enqueue(EUI, READ_CREDIT)
-    await control(http, sims, down=True)
-    await http.put(f"{sims.urls['chirpstack']}/meters/{NUMBER}", json={"gateway_online": True})
-    code, _ = await refused(caller.queue(EUI))
-    assert code == grpc.StatusCode.UNAVAILABLE
-    await asyncio.sleep(0.2)
-    assert receiver.posts == []
-    await control(http, sims, down=False)
-    await receiver.until_count(3)
-
-
-async def test_errors_have_no_effect_and_garbage_has(sims, caller, receiver, http):
-    """[R33] error_rate: refused without effect; garbage_rate: an empty answer although it took effect."""
-    await control(http, sims, error_rate=1.0)
-    code, _ = await refused(caller.enqueue(EUI, READ_CREDIT))
-    assert code == grpc.StatusCode.INTERNAL
-    await control(http, sims, error_rate=0.0, garbage_rate=1.0)
-    assert await caller.enqueue(EUI, READ_CREDIT) == ""
-    posts = await receiver.until_count(3)
-    (up,) = [post["body"] for post in posts if post["query"]["event"] == "up"]
-    frame = base64.b64decode(up["data"])
-    assert frame[-2] != sum(frame[:-2]) % 256
-
-
-async def test_lost_downlinks_do_nothing_and_are_told_or_not(sims, caller, receiver, http, make_token):
-    """[R33] [DM-102] After the time-out: an ack with acknowledged false and no id, or silence."""
-    await control(http, sims, loss_rate=1.0, seed=5)
-    for minute in range(12):
-        await caller.enqueue(EUI, token_frame(make_token("5", minute=minute)))
-    await receiver.until(lambda posts: kinds(posts).count("txack") == 12)
-    await asyncio.sleep(0.3)
-    said = [post["body"] for post in receiver.posts if post["query"]["event"] == "ack"]
-    assert 0 < len(said) < 12
-    assert {(body["acknowledged"], body["deduplicationId"]) for body in said} == {(False, "")}
-    assert "up" not in kinds(receiver.posts)
-    assert (await meter(http, sims))["credited_kwh_total"] == 0
-
-
-async def test_a_lost_answer_is_an_executed_command_nobody_knows_of(sims, caller, receiver, http, make_token):
-    """[R21] The repeat of such a top-up is refused by the meter, which was credited once."""
-    url = f"{sims.urls['chirpstack']}/meters/{NUMBER}"
-    await http.put(url, json={"uplink_loss": 1.0})
-    frame = token_frame(make_token("5"))
-    item = await caller.enqueue(EUI, frame)
-    await receiver.until_count(1)
-    async with asyncio.timeout(5):
-        while (await meter(http, sims))["tokens_accepted"] == 0:  # noqa: ASYNC110 - the other side is a socket
-            await asyncio.sleep(0.01)
-    await asyncio.sleep(0.3)
-    assert not any(post["body"].get("acknowledged") for post in receiver.posts)
-    await http.put(url, json={"uplink_loss": 0.0})
-    again = await caller.enqueue(EUI, frame)
-    assert again != item
-    await receiver.until(lambda posts: "up" in kinds(posts))
-    (up,) = [post["body"] for post in receiver.posts if post["query"]["event"] == "up"]
-    assert base64.b64decode(up["data"])[8] == 0xC0
-    assert (await meter(http, sims))["credited_kwh_total"] == 5
-
-
-async def test_duplicates_are_the_same_post_twice(sims, caller, receiver, http):
-    """[R33] duplicate_rate repeats a post, body and all."""
-    await control(http, sims, duplicate_rate=1.0)
-    await caller.enqueue(EUI, READ_CREDIT)
-    posts = await receiver.until_count(6)
-    texts = [post["text"] for post in posts]
-    assert sorted(texts) == sorted(2 * [*dict.fromkeys(texts)])
-
-
-async def test_reordering_lets_the_answer_overtake_the_txack(sims, caller, receiver, http):
-    """[R33] reorder_rate: events arrive late, past later ones."""
-    await control(http, sims, reorder_rate=1.0)
-    await caller.enqueue(EUI, READ_CREDIT)
-    posts = await receiver.until_count(3)
-    assert sorted(kinds(posts)) == ["ack", "txack", "up"]
-    assert kinds(posts)[0] != "txack"
-
-
-async def test_events_are_posted_once_whatever_is_answered(sims, caller, receiver):
-    """[DM-100] ChirpStack posts once and does not retry."""
-    receiver.answers = [500, 503, 401]
-    await caller.enqueue(EUI, READ_CREDIT)
-    await receiver.until_count(3)
-    await asyncio.sleep(0.3)
-    assert len(receiver.posts) == 3
 
 
 async def test_control_and_log_over_http(sims, caller, receiver, http):
