@@ -27,11 +27,11 @@ from nxt_domain.shared.json import Json
 LIVE_API_URL = "https://api.africastalking.com"
 SANDBOX_API_URL = "https://api.sandbox.africastalking.com"
 DEFAULT_POLICY = CallPolicy(
-    timeout_s=20.0,
+    timeout_s=30.0,
     connect_timeout_s=5.0,
     concurrency=4,
     queue_timeout_s=60.0,
-    retry=RetryPolicy(attempts=2, wait_initial_s=0.5, wait_max_s=2.0, jitter_s=0.5),
+    retry=RetryPolicy(attempts=1),
     breaker=BreakerPolicy(failures=5, open_s=30.0),
 )
 
@@ -79,7 +79,7 @@ class AfricasTalkingSms:
 
     Args:
         settings: Account and address.
-        policy: Limits; only calls that certainly did not arrive are repeated.
+        policy: Limits; nothing is repeated here, since the queue of notifications does that [AUTO-85].
         metrics: Where outcomes are counted.
     """
 

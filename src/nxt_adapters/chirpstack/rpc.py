@@ -89,6 +89,11 @@ class RpcFailed(Faulty):
         self.status = status
         self.details = details
 
+    @property
+    def is_transient(self) -> bool:
+        """Whether the same call may go better in a moment."""
+        return True
+
 
 @attrs.frozen(kw_only=True)
 class QueueItem:

@@ -22,6 +22,11 @@ class CallFailed(UpstreamFailed):
         super().__init__(message)
         self.retry_after_s = retry_after_s
 
+    @property
+    def is_transient(self) -> bool:
+        """Whether the same call may go better in a moment [API-37]."""
+        return True
+
 
 class NotReached(CallFailed):
     """It certainly did not reach the other side: nothing happened there, and repeating is safe."""
@@ -40,6 +45,11 @@ class Faulty(CallFailed):
 
     default_code = "FAULTY"
 
+    @property
+    def is_transient(self) -> bool:
+        """Nonsense is rarely a matter of the moment."""
+        return False
+
 
 class HttpFailed(Faulty):
     """An HTTP answer that means trouble over there: 5xx, or 429.
@@ -56,14 +66,29 @@ class HttpFailed(Faulty):
         self.status = status
         self.body = body
 
+    @property
+    def is_transient(self) -> bool:
+        """Whether a repeat may help: after 502, 503 and 504 alone [API-37]."""
+        return self.status in {502, 503, 504}
+
 
 class CircuitOpen(NotReached):
     """Not even tried: the last calls failed, and the system is given time to recover."""
 
     default_code = "CIRCUIT_OPEN"
 
+    @property
+    def is_transient(self) -> bool:
+        """The circuit stays open longer than a retry waits."""
+        return False
+
 
 class Overloaded(NotReached):
     """Not even tried: as many calls as allowed are under way already, and none ended in time."""
 
     default_code = "OVERLOADED"
+
+    @property
+    def is_transient(self) -> bool:
+        """The call has waited already."""
+        return False

@@ -64,6 +64,7 @@ class Guard:
         attempt: Callable[[], Awaitable[_T]],
         *,
         repeatable: bool = False,
+        repeat_unreached: bool = False,
         timeout_s: float | None = None,
         retry: RetryPolicy | None = None,
     ) -> _T:
@@ -72,8 +73,9 @@ class Guard:
         Args:
             operation: Label of metrics, from a small fixed set.
             attempt: Makes one call; called anew for each attempt.
-            repeatable: Whether a repeat is harmless when the first call may have had its effect. Calls that certainly
-                did not arrive are repeated in any case.
+            repeatable: Whether a repeat is harmless, even if the first call had its effect. Then network errors and
+                what the other side calls temporary are repeated [API-37].
+            repeat_unreached: Whether at least a call that certainly did not arrive is repeated.
             timeout_s: Instead of the policy's.
             retry: Instead of the policy's.
 
@@ -83,7 +85,7 @@ class Guard:
         """
         rule = retry or self.policy.retry
         turns = stamina.retry_context(
-            on=partial(_pause_before_repeat, repeatable, rule.wait_max_s),
+            on=partial(_pause_before_repeat, repeatable, repeat_unreached, rule.wait_max_s),
             attempts=rule.attempts,
             timeout=None,
             wait_initial=rule.wait_initial_s,
@@ -177,10 +179,10 @@ class Guard:
         _log.warning("outbound circuit changed", system=circuit, state=event.state)
 
 
-def _pause_before_repeat(repeatable: bool, wait_max_s: float, error: Exception) -> bool | float:
+def _pause_before_repeat(repeatable: bool, repeat_unreached: bool, wait_max_s: float, error: Exception) -> bool | float:
     """Decide whether another attempt may follow: no, yes, or yes after the pause the other side asked for."""
-    if isinstance(error, CircuitOpen | Overloaded) or not isinstance(error, CallFailed):
+    if not isinstance(error, CallFailed) or not error.is_transient:
         return False
-    if not (repeatable or isinstance(error, NotReached)):
+    if not (repeatable or (repeat_unreached and isinstance(error, NotReached))):
         return False
     return True if error.retry_after_s is None else min(error.retry_after_s, wait_max_s)

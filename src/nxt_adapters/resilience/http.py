@@ -77,6 +77,7 @@ class HttpCaller:
         url: str,
         *,
         repeatable: bool = False,
+        repeat_unreached: bool = False,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         json: object = None,
@@ -90,7 +91,9 @@ class HttpCaller:
             operation: Label of metrics, from a small fixed set; never a URL with ids in it.
             method: ``GET``, ``POST``, …
             url: Absolute URL.
-            repeatable: Whether a repeat is harmless when the first one may have had its effect.
+            repeatable: Whether a repeat is harmless, even if the first one had its effect. Then network errors, 502,
+                503 and 504 are repeated [API-37].
+            repeat_unreached: Whether at least a request that certainly did not arrive is repeated.
             headers: Sent with it; made anew by the caller for each call, so that credentials rotate.
             params: Query parameters.
             json: Body as JSON, if not None.

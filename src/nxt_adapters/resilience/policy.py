@@ -1,4 +1,4 @@
-"""How patiently an outside system is called; the ``http`` object of a provider's settings [R28]."""
+"""How patiently an outside system is called: the ``http`` object of a provider [R28], with API-37's defaults."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RetryPolicy:
     """
 
     attempts: int = attrs.field(default=3, validator=_AT_LEAST_ONE)
-    wait_initial_s: float = attrs.field(default=0.2, validator=_NOT_NEGATIVE)
+    wait_initial_s: float = attrs.field(default=1.0, validator=_NOT_NEGATIVE)
     wait_max_s: float = attrs.field(default=5.0, validator=_NOT_NEGATIVE)
     jitter_s: float = attrs.field(default=0.5, validator=_NOT_NEGATIVE)
 
@@ -52,45 +52,9 @@ class CallPolicy:
         breaker: Circuit breaker.
     """
 
-    timeout_s: float = attrs.field(default=20.0, validator=_POSITIVE)
+    timeout_s: float = attrs.field(default=30.0, validator=_POSITIVE)
     connect_timeout_s: float = attrs.field(default=5.0, validator=_POSITIVE)
-    concurrency: int = attrs.field(default=8, validator=_AT_LEAST_ONE)
+    concurrency: int = attrs.field(default=10, validator=_AT_LEAST_ONE)
     queue_timeout_s: float = attrs.field(default=10.0, validator=_POSITIVE)
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
     breaker: BreakerPolicy = attrs.field(factory=BreakerPolicy)
-
-    def changed(
-        self,
-        *,
-        timeout_ms: int | None = None,
-        connect_timeout_ms: int | None = None,
-        attempts: int | None = None,
-        concurrency: int | None = None,
-        breaker_failures: int | None = None,
-        breaker_open_ms: int | None = None,
-    ) -> CallPolicy:
-        """Return this policy with what an operator set in a provider's ``http`` object; None keeps the adapter's own.
-
-        Args:
-            timeout_ms: Milliseconds of one attempt.
-            connect_timeout_ms: Milliseconds to open the connection.
-            attempts: Calls in all, the first included.
-            concurrency: Attempts under way at once.
-            breaker_failures: Failures in a row that open the circuit.
-            breaker_open_ms: Milliseconds it stays open.
-        """
-        return attrs.evolve(
-            self,
-            timeout_s=_seconds(timeout_ms, self.timeout_s),
-            connect_timeout_s=_seconds(connect_timeout_ms, self.connect_timeout_s),
-            concurrency=self.concurrency if concurrency is None else concurrency,
-            retry=attrs.evolve(self.retry, attempts=self.retry.attempts if attempts is None else attempts),
-            breaker=BreakerPolicy(
-                failures=self.breaker.failures if breaker_failures is None else breaker_failures,
-                open_s=_seconds(breaker_open_ms, self.breaker.open_s),
-            ),
-        )
-
-
-def _seconds(value_ms: int | None, default_s: float) -> float:
-    return default_s if value_ms is None else value_ms / 1000

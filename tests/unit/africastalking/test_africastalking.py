@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 
+import attrs
 import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -211,7 +212,7 @@ async def test_a_refused_connection_means_not_sent() -> None:
 async def test_an_open_circuit_means_not_sent(vendor: Vendor) -> None:
     """[AUTO-85]"""
     vendor.answer = lambda: web.Response(status=500)
-    adapter = sms(vendor.url, policy=QUICK.changed(breaker_failures=2))
+    adapter = sms(vendor.url, policy=attrs.evolve(QUICK, breaker=BreakerPolicy(failures=2, open_s=60)))
     for _ in range(2):
         with pytest.raises(SmsFateUnknown):
             await adapter.send(MESSAGE)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import attrs
 import grpc
 import pytest
 from chirpstack_api import api
@@ -275,7 +276,7 @@ async def test_an_unknown_device_has_no_queue(server: Server, client: Client) ->
 
 async def test_a_failing_server_is_left_alone_for_a_while(server: Server) -> None:
     """[DM-189] the circuit opens, and attempts fail at once"""
-    client = Client(server.port, QUICK.changed(breaker_failures=4))
+    client = Client(server.port, attrs.evolve(QUICK, breaker=BreakerPolicy(failures=4, open_s=60)))
     server.script("Enqueue", UNAVAILABLE)
     server.script("GetQueue", UNAVAILABLE)
     for _ in range(3):

@@ -15,6 +15,7 @@ from nxt_adapters.resilience import (
     FateUnknown,
     Faulty,
     Guard,
+    HttpFailed,
     NotReached,
     OutboundMetrics,
     Overloaded,
@@ -51,25 +52,51 @@ def count(registry: CollectorRegistry, outcome: str) -> float:
     return registry.get_sample_value("nxt_outbound_calls_total", labels) or 0.0
 
 
-async def test_a_call_that_did_not_arrive_is_repeated_even_if_it_may_not_run_twice() -> None:
+async def test_a_harmless_call_is_repeated_until_it_succeeds() -> None:
+    """[API-37]"""
     guard, registry = make_guard()
-    peer = Peer(NotReached("refused"), NotReached("refused"), "done")
-    assert await guard.call("op", peer) == "done"
+    peer = Peer(NotReached("refused"), FateUnknown("cut"), "done")
+    assert await guard.call("op", peer, repeatable=True) == "done"
     assert peer.calls == 3
-    assert (count(registry, "not_reached"), count(registry, "ok")) == (2, 1)
+    assert [count(registry, name) for name in ("not_reached", "fate_unknown", "ok")] == [1, 1, 1]
     retried = registry.get_sample_value("nxt_outbound_retries_total", {"system": "peer", "operation": "op"})
     assert retried == 2
 
 
-@pytest.mark.parametrize("failure", [FateUnknown("cut"), Faulty("500")])
-async def test_what_may_have_had_its_effect_is_repeated_only_on_request(failure: CallFailed) -> None:
+@pytest.mark.parametrize("failure", [NotReached("refused"), FateUnknown("cut"), Faulty("nonsense")])
+async def test_other_calls_are_made_once(failure: CallFailed) -> None:
+    """[API-37]"""
     guard, _ = make_guard()
-    once, often = Peer(failure), Peer(failure)
+    peer = Peer(failure)
     with pytest.raises(type(failure)):
-        await guard.call("op", once)
-    with pytest.raises(type(failure)):
-        await guard.call("op", often, repeatable=True)
-    assert (once.calls, often.calls) == (1, 3)
+        await guard.call("op", peer)
+    assert peer.calls == 1
+
+
+async def test_a_call_that_must_not_run_twice_may_be_repeated_when_it_did_not_arrive() -> None:
+    guard, _ = make_guard()
+    unreached, unclear = Peer(NotReached("refused"), "done"), Peer(FateUnknown("cut"), "done")
+    assert await guard.call("op", unreached, repeat_unreached=True) == "done"
+    with pytest.raises(FateUnknown):
+        await guard.call("op", unclear, repeat_unreached=True)
+    assert (unreached.calls, unclear.calls) == (2, 1)
+
+
+@pytest.mark.parametrize(("status", "calls"), [(429, 1), (500, 1), (501, 1), (502, 3), (503, 3), (504, 3)])
+async def test_of_all_http_failures_only_temporary_ones_are_repeated(status: int, calls: int) -> None:
+    """[API-37]"""
+    guard, _ = make_guard()
+    peer = Peer(HttpFailed("trouble", status=status))
+    with pytest.raises(HttpFailed):
+        await guard.call("op", peer, repeatable=True)
+    assert peer.calls == calls
+
+
+def test_the_defaults_are_those_of_outgoing_http() -> None:
+    """[API-37]"""
+    policy = CallPolicy()
+    assert (policy.connect_timeout_s, policy.timeout_s, policy.retry.attempts) == (5.0, 30.0, 3)
+    assert (policy.retry.wait_initial_s, policy.retry.wait_max_s >= 2.0) == (1.0, True)
 
 
 async def test_a_refusal_is_neither_repeated_nor_held_against_the_circuit() -> None:
@@ -92,8 +119,9 @@ async def test_silence_becomes_an_unknown_fate_after_the_time_limit() -> None:
 async def test_the_circuit_opens_after_failures_in_a_row_and_a_probe_closes_it() -> None:
     guard, registry = make_guard(breaker=BreakerPolicy(failures=3, open_s=0.1))
     peer = Peer(Faulty("500"), Faulty("500"), Faulty("500"), "well again")
-    with pytest.raises(Faulty):
-        await guard.call("op", peer, repeatable=True)
+    for _ in range(3):
+        with pytest.raises(Faulty):
+            await guard.call("op", peer)
     assert guard.is_open
     assert registry.get_sample_value("nxt_outbound_circuit_open", {"system": "peer"}) == 1
     with pytest.raises(CircuitOpen):
@@ -151,7 +179,7 @@ async def test_the_bulkhead_bounds_calls_under_way_and_the_wait_for_a_place() ->
 
 async def test_the_wait_that_a_peer_asks_for_is_kept_but_bounded() -> None:
     guard, _ = make_guard(retry=RetryPolicy(attempts=2, wait_initial_s=0, wait_max_s=0.1, jitter_s=0))
-    peer = Peer(Faulty("429", retry_after_s=3600), "done")
+    peer = Peer(HttpFailed("busy", status=503, retry_after_s=3600), "done")
     started = asyncio.get_running_loop().time()
     assert await guard.call("op", peer, repeatable=True) == "done"
     assert 0.08 <= asyncio.get_running_loop().time() - started < 1
@@ -165,19 +193,3 @@ async def test_a_defect_of_ours_passes_unchanged_and_says_nothing_about_the_peer
     assert peer.calls == 1
     assert count(registry, "defect") == 1
     assert not guard.is_open
-
-
-def test_settings_replace_what_they_name_and_keep_the_rest() -> None:
-    """[R28]"""
-    default = CallPolicy(queue_timeout_s=7.0, retry=RetryPolicy(wait_initial_s=2.0))
-    policy = default.changed(timeout_ms=1500, attempts=4, concurrency=3, breaker_open_ms=2000)
-    assert policy == CallPolicy(
-        timeout_s=1.5,
-        concurrency=3,
-        queue_timeout_s=7.0,
-        retry=RetryPolicy(attempts=4, wait_initial_s=2.0),
-        breaker=BreakerPolicy(open_s=2.0),
-    )
-    assert default.changed() == default
-    with pytest.raises(ValueError, match="attempts"):
-        default.changed(attempts=0)
