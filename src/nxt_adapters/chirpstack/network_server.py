@@ -89,7 +89,7 @@ class ChirpStackNetworkServer:
     async def adopt(self, message: DeviceMessage) -> str | None:
         """Look in the device's queue for the newest item with a message's own frame [R20].
 
-        Two messages may have the same frame; the caller must see to it that an id belongs to one of them only.
+        Two messages may have the same frame, and then one id: one answer serves them all.
 
         Raises:
             RemoteStatusUnknown: ChirpStack could not be asked.
