@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import attrs
 
-from nxt_domain.shared.money import Currency, decimal_places
+from nxt_domain.shared.money import Currency, decimal_places, round_half_up
 from nxt_domain.wallets.accounts import (
     currency_of,
     gateway_account,
@@ -179,15 +179,16 @@ def suspense_entry(
         merchant: The merchant account that received it.
         gateway_tx_id: The gateway's id of the transaction.
         order_id: The order under whose reference it came, if any.
-        amount: As received, major units.
+        amount: As received, major units; kept to 4 decimals, as all money is [PAY-2].
         currency: As received.
     """
+    received = round_half_up(amount, _STORED_DECIMALS)
     return Entry(
         key=f"gateway:{merchant}:{gateway_tx_id}:suspense",
         entry_type=EntryType.GATEWAY_SUSPENSE,
         order_id=order_id,
         postings=(
-            Posting(suspense_account(merchant, currency), amount),
-            Posting(gateway_account(merchant, currency), -amount),
+            Posting(suspense_account(merchant, currency), received),
+            Posting(gateway_account(merchant, currency), -received),
         ),
     )

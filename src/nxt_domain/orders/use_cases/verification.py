@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 import attrs
@@ -24,6 +25,9 @@ from nxt_domain.shared.money import Currency, plain
 from nxt_domain.shared.wakeups import Channel, WakeUps
 from nxt_domain.wallets.accounts import merchant_of
 from nxt_domain.wallets.rules import suspense_entry
+
+
+_SMALLEST_MONEY = Decimal("0.0001")
 
 
 class Reach(StrEnum):
@@ -154,7 +158,7 @@ class PaymentVerification:
         self, tx: OrdersTransaction, order: Order, charge: Charge, answer: GatewayTransaction
     ) -> bool:
         """Book money to suspense, once for each gateway transaction; a currency we don't keep only raises the alert."""
-        if answer.currency not in set(Currency):
+        if answer.currency not in set(Currency) or answer.amount < _SMALLEST_MONEY:
             return True
         entry = suspense_entry(
             merchant=charge.merchant,

@@ -1,0 +1,1 @@
+"""Flutterwave, the payment gateway, API version 3 (PAY 9)."""
