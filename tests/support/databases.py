@@ -48,7 +48,7 @@ class Unobtainable(Exception):
 def begin_run() -> None:
     """Make the folder of this run, in the controlling process."""
     if STATE_VARIABLE not in os.environ:
-        folder = Path(tempfile.mkdtemp(prefix="nxt-test-"))
+        folder = Path(tempfile.mkdtemp(prefix="nxt-test-", dir=_quick_folder()))
         folder.chmod(0o711)
         os.environ[STATE_VARIABLE] = str(folder)
 
@@ -109,7 +109,8 @@ def fresh_database(server: str, plane: Plane) -> Iterator[str]:
     """
     template = _template(server, plane)
     name = f"nxt_test_{plane}_{secrets.token_hex(6)}"
-    _execute(server, sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template)))
+    copy = sql.SQL("create database {} template {} strategy file_copy")
+    _execute(server, copy.format(sql.Identifier(name), sql.Identifier(template)))
     try:
         yield _address(server, name)
     finally:
@@ -178,6 +179,13 @@ def _start(folder: Path, programs: Path) -> str:
     start = [f"{programs}/bin/pg_ctl", "-D", str(data), "-l", str(log), "-w", "-t", "60", "start"]
     subprocess.run(start, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd="/")
     return f"postgresql://postgres@127.0.0.1:{port}/postgres"
+
+
+def _quick_folder() -> str | None:
+    # A copy of a template is a thousand small files: twenty times faster in memory.
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2 << 30
+    return str(memory) if roomy else None
 
 
 def _can_run(program: Path, user: str) -> bool:
