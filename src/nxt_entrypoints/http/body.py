@@ -9,7 +9,7 @@ from aiohttp import ClientError, web
 
 from nxt_domain.shared.errors import InvalidInput
 from nxt_domain.shared.json import Json
-from nxt_entrypoints.http.errors import BodyTooLarge
+from nxt_entrypoints.http.errors import BodyIncomplete, BodyTooLarge
 from nxt_entrypoints.http.json import decode
 
 _PATIENCE_S = 30.0
@@ -21,7 +21,7 @@ async def receive(request: web.Request, limit: int) -> bytes:
 
     Raises:
         BodyTooLarge: It is longer; the rest is not read.
-        InvalidInput: It is broken off, badly encoded, or takes longer than 30 s.
+        BodyIncomplete: It is broken off, badly encoded, or takes longer than 30 s.
     """
     if (request.content_length or 0) > limit:
         raise BodyTooLarge
@@ -33,9 +33,9 @@ async def receive(request: web.Request, limit: int) -> bytes:
                 if len(received) > limit:
                     raise BodyTooLarge
     except TimeoutError as error:
-        raise InvalidInput("request body was not received in time", code="BODY_INCOMPLETE") from error
+        raise BodyIncomplete("request body was not received in time") from error
     except (ClientError, web.RequestPayloadError, ConnectionError) as error:
-        raise InvalidInput("request body could not be read", code="BODY_INCOMPLETE") from error
+        raise BodyIncomplete("request body could not be read") from error
     return bytes(received)
 
 

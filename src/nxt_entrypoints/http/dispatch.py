@@ -16,7 +16,7 @@ from nxt_domain.shared.errors import DomainError, InvalidInput, NotFound
 from nxt_entrypoints.http.body import parse, receive
 from nxt_entrypoints.http.client import Network, bucket_of, client_address
 from nxt_entrypoints.http.cors import Cors
-from nxt_entrypoints.http.errors import error_body, error_headers, status_of
+from nxt_entrypoints.http.errors import BodyIncomplete, BodyTooLarge, error_body, error_headers, status_of
 from nxt_entrypoints.http.guards import Gate
 from nxt_entrypoints.http.inputs import read_body, read_path, shape_of
 from nxt_entrypoints.http.observation import Exchange, HttpMetrics
@@ -131,7 +131,10 @@ class Dispatcher:
         if status >= 500:
             _log.warning("answered with a failure", status=status, code=error.code, exc_info=error)
         body = error_body(error, status=status, request_id=exchange.request_id)
-        return await respond(request, body, status=status, headers={**headers, **error_headers(error, status)})
+        response = await respond(request, body, status=status, headers={**headers, **error_headers(error, status)})
+        if isinstance(error, BodyTooLarge | BodyIncomplete):
+            response.force_close()  # what is left of the body must not be taken for the next request
+        return response
 
     async def _confess(
         self, request: web.Request, exchange: Exchange, headers: Mapping[str, str], error: Exception

@@ -46,6 +46,12 @@ class BodyTooLarge(DomainError):
         super().__init__(message)
 
 
+class BodyIncomplete(InvalidInput):
+    """The body broke off, is badly encoded, or takes too long."""
+
+    default_code = "BODY_INCOMPLETE"
+
+
 _STATUSES: Mapping[type[DomainError], int] = {
     InvalidInput: 400,
     Unauthenticated: 401,

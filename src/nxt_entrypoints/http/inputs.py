@@ -41,8 +41,8 @@ from nxt_entrypoints.http.rules import (
 )
 
 NUMERIC_EXPECTED = "Validation failed (numeric string is expected)"
-_INTEGER_TEXT = re.compile(r"[+-]?\d{1,18}")
-_NUMBER_TEXT = re.compile(r"[+-]?\d{1,20}(\.\d{1,18})?")
+_INTEGER_TEXT = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+_NUMBER_TEXT = re.compile(r"[+-]?\d{1,20}(\.\d{1,18})?", re.ASCII)
 
 
 class ValidationFailed(InvalidInput):
