@@ -1,0 +1,169 @@
+"""The durable queue of device messages: the engine's transaction and the adopter's side [DM 3]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from nxt_adapters.supabase.messages_claims import PostgresClaims
+from nxt_adapters.supabase.messages_codec import COLUMNS, new_rows
+from nxt_adapters.supabase.messages_early import PostgresEarlyNews
+from nxt_adapters.supabase.messages_rows import SET_ASIDE, PostgresRows, Reader, readable
+from nxt_adapters.supabase.outbox import PostgresOutbox
+from nxt_adapters.supabase.transaction import PostgresTransaction
+from nxt_domain.messaging.model import CancelResult, DeliveryStatus, DeviceMessage, NewMessage
+from nxt_domain.messaging.ports import Courier, MessagingMetrics, NoMetrics
+from nxt_domain.messaging.routing import CANCELLABLE, cancel_result, current_of, ready_queues
+from nxt_domain.messaging.stages import Pipeline, Stage, stage_of
+from nxt_domain.messaging.tuning import DeliveryPolicy, Lanes
+
+_ENQUEUE = text(
+    """
+    insert into messaging.device_messages (
+        id, command_type, priority, plugin_id, request_data, phase, network_id, correlation_id, device, ready_queue,
+        delivery_status, enqueued_at, expires_at)
+    select id, command_type, priority, plugin_id, request_data, phase, network_id, correlation_id, device, ready_queue,
+        'QUEUED', statement_timestamp(), statement_timestamp() + :max_age
+    from jsonb_to_recordset(cast(:rows as jsonb)) as new (
+        id text, command_type text, priority double precision, plugin_id text, request_data jsonb, phase text,
+        network_id bigint, correlation_id text, device jsonb, ready_queue text)
+    """
+)
+
+_LOCK_FOR_CANCEL = text(
+    """
+    select id, correlation_id, delivery_status, retry_count,
+        coalesce(lease_until > statement_timestamp(), false) as is_leased
+    from messaging.device_messages where correlation_id = any(:correlation_ids) order by id for update
+    """
+)
+
+_CANCEL = text(
+    """
+    with gone as (delete from messaging.device_messages where id = any(:ids) returning *)
+    insert into messaging.message_archive (
+        id, command_type, priority, plugin_id, request_data, phase, network_id, correlation_id, device, ready_queue,
+        delivery_status, delivery_queue_id, past_delivery_queue_ids, retry_count, failure_history, enqueued_at,
+        finished_at)
+    select id, command_type, priority, plugin_id, nullif(request_data - 'token', '{}'), phase, network_id,
+        correlation_id, device, ready_queue, 'CANCELLED', delivery_queue_id, past_delivery_queue_ids, retry_count,
+        failure_history, enqueued_at, statement_timestamp()
+    from gone
+    """
+)
+
+_OF_CORRELATION_ID = text(
+    f"""
+    select {COLUMNS} from messaging.device_messages
+    where correlation_id = :correlation_id and ready_queue not like '{SET_ASIDE}%' order by id
+    """  # noqa: S608 - both are constants
+)
+
+_DEPTHS = text(
+    """
+    select plugin_id, delivery_status, case when delivery_status = 'QUEUED' then ready_queue end as ready_queue,
+        count(*) as depth
+    from messaging.device_messages group by 1, 2, 3
+    """
+)
+
+
+class PostgresMessageStore(PostgresTransaction):
+    """One transaction over the queue; see ``MessageStore``.
+
+    Args:
+        engine: The process's pool.
+        metrics: Counts rows that can't be read [DM-15].
+    """
+
+    def __init__(self, engine: AsyncEngine, metrics: MessagingMetrics | None = None) -> None:
+        super().__init__(engine)
+        reader = Reader(lambda: self.connection, metrics or NoMetrics())
+        self.claims = PostgresClaims(reader)
+        self.rows = PostgresRows(reader)
+        self.early = PostgresEarlyNews(lambda: self.connection)
+
+    @property
+    def outbox(self) -> PostgresOutbox:
+        """See ``UnitOfWork.outbox``."""
+        return PostgresOutbox(self.connection)
+
+    async def depths(self, lanes: Lanes) -> Mapping[str, int]:
+        """Count the messages of every stage and of every ready queue that holds some, in one query [DM-169].
+
+        Args:
+            lanes: Enabled plug-ins, which tell the stages of their messages.
+
+        Returns:
+            Messages by name of the stage or key of the ready queue; stages are always there.
+        """
+        depths: dict[str, int] = {stage.value: 0 for stage in Stage}
+        for row in await self.connection.execute(_DEPTHS):
+            lane = lanes.get(row.plugin_id)
+            pipeline = Pipeline.PUSH if lane is None else lane.pipeline
+            stage = stage_of(DeliveryStatus(row.delivery_status), pipeline)
+            name = row.ready_queue if stage is None else stage.value
+            depths[name] = depths.get(name, 0) + row.depth
+        return depths
+
+
+class PostgresDeviceMessages:
+    """The adopter's side of the queue, in the adopter's transaction; see ``DeviceMessages``.
+
+    After the commit the adopter hints ``Channel.MESSAGING``.
+
+    Args:
+        connection: The open transaction's.
+        couriers: Enabled plug-ins by id.
+        new_id: Mints message ids; a ``UlidFactory`` shared by the process, so that ids grow [DM-5].
+        policy: How long a message may wait.
+        metrics: Counts cancellations.
+    """
+
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        *,
+        couriers: Mapping[str, Courier],
+        new_id: Callable[[], str],
+        policy: DeliveryPolicy,
+        metrics: MessagingMetrics | None = None,
+    ) -> None:
+        self._connection = connection
+        self._couriers = couriers
+        self._new_id = new_id
+        self._max_age: timedelta = policy.max_age
+        self._metrics = metrics or NoMetrics()
+
+    async def enqueue(self, messages: Sequence[NewMessage]) -> Sequence[str]:
+        """See ``DeviceMessages.enqueue``."""
+        if not messages:
+            return []
+        queues = ready_queues(messages, self._couriers)
+        ids = [self._new_id() for _ in messages]
+        await self._connection.execute(_ENQUEUE, {"rows": new_rows(messages, ids, queues), "max_age": self._max_age})
+        return ids
+
+    async def cancel(self, correlation_ids: Sequence[str]) -> Mapping[str, CancelResult]:
+        """See ``DeviceMessages.cancel``."""
+        found = (await self._connection.execute(_LOCK_FOR_CANCEL, {"correlation_ids": list(correlation_ids)})).all()
+        taken = [row for row in found if row.delivery_status in CANCELLABLE and not row.is_leased]
+        if taken:
+            await self._connection.execute(_CANCEL, {"ids": [row.id for row in taken]})
+        for row in taken:
+            self._metrics.finished(CancelResult.CANCELLED, row.retry_count)
+        return {
+            correlation_id: cancel_result(
+                found=sum(row.correlation_id == correlation_id for row in found),
+                cancelled=sum(row.correlation_id == correlation_id for row in taken),
+            )
+            for correlation_id in correlation_ids
+        }
+
+    async def get(self, correlation_id: str) -> DeviceMessage | None:
+        """See ``DeviceMessages.get``."""
+        rows = await self._connection.execute(_OF_CORRELATION_ID, {"correlation_id": correlation_id})
+        return current_of([message for row in rows if (message := readable(row)) is not None])

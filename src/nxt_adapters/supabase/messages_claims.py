@@ -1,0 +1,261 @@
+"""Claiming messages: in batches, with ``FOR UPDATE SKIP LOCKED``, under admission [DM-3, DM-16, DM-29]."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+
+from nxt_adapters.supabase.messages_codec import COLUMNS, qualified
+from nxt_adapters.supabase.messages_rows import SET_ASIDE, Reader
+from nxt_domain.messaging.model import DeviceMessage
+from nxt_domain.messaging.ports import Batch, Lease, Quota, ReadyBatch
+from nxt_domain.messaging.stages import Stage
+
+# Ready queues of one plug-in that hold messages, found by skipping through the index from key to key, so that the cost
+# follows the number of queues and not that of messages. Queues that spacing lets through are locked; one that another
+# engine is claiming from is skipped. What the claim itself reads must be newer than these locks: it is a statement of
+# its own, and the lock makes counting slots and claiming one step.
+_OPEN_QUEUES = text(
+    r"""
+    with recursive busy (ready_queue) as (
+        select min(ready_queue) from messaging.device_messages
+        where delivery_status = 'QUEUED' and ready_queue > :first and ready_queue < :beyond
+        union all
+        select (select min(m.ready_queue) from messaging.device_messages m
+            where m.delivery_status = 'QUEUED' and m.ready_queue > busy.ready_queue and m.ready_queue < :beyond)
+        from busy where busy.ready_queue is not null
+    ), keys as (
+        select ready_queue from busy where ready_queue ~ '^queue:[^:]+:[^:]+:[^:]+$'
+    ), fresh as (
+        insert into messaging.admission (ready_queue)
+        select ready_queue from keys
+        where not exists (select from messaging.admission a where a.ready_queue = keys.ready_queue)
+        order by ready_queue
+        on conflict do nothing
+        returning ready_queue
+    ), open as (
+        select a.ready_queue, a.last_claim_at from messaging.admission a join keys using (ready_queue)
+        where (a.last_claim_at is null or a.last_claim_at + :interval <= clock_timestamp())
+            and (:max_in_flight = 0 or :max_in_flight > (
+                select count(*) from messaging.device_messages h
+                where h.ready_queue = a.ready_queue and h.holds_slot))
+        order by a.last_claim_at nulls first
+        limit :limit
+        for update of a skip locked
+    )
+    select array(select ready_queue from fresh)
+            || array(select ready_queue from open order by last_claim_at nulls first) as queues,
+        (select min(a.last_claim_at) + :interval - clock_timestamp()
+            from messaging.admission a join keys using (ready_queue)
+            where a.last_claim_at + :interval > clock_timestamp()) as next_in
+    """
+)
+
+_CLAIM = text(
+    f"""
+    with open as (
+        select a.ready_queue, chosen.place,
+            (select count(*) from messaging.device_messages h where h.ready_queue = a.ready_queue and h.holds_slot)
+            as held
+        from unnest(cast(:queues as text[])) with ordinality as chosen (ready_queue, place)
+        join messaging.admission a using (ready_queue)
+        where a.last_claim_at is null or a.last_claim_at + :interval <= statement_timestamp()
+        order by chosen.place
+    ), taken as (
+        select next.id from open cross join lateral (
+            select m.id from messaging.device_messages m
+            where m.ready_queue = open.ready_queue and m.delivery_status = 'QUEUED'
+                and m.expires_at > statement_timestamp()
+            order by m.priority desc, m.id
+            limit least(
+                case when :is_spaced then 1 else :limit end,
+                case when :max_in_flight > 0 then greatest(:max_in_flight - open.held, 0) else :limit end)
+            for update skip locked
+        ) as next
+        limit :limit
+    ), claimed as (
+        update messaging.device_messages m
+        set delivery_status = 'SENT_TO_NS', due_at = statement_timestamp() + :ns_wait, holds_slot = :max_in_flight > 0,
+            lease_owner = :owner, lease_until = statement_timestamp() + :lease
+        from taken where m.id = taken.id
+        returning {qualified("m")}
+    ), noted as (
+        update messaging.admission set last_claim_at = statement_timestamp()
+        where ready_queue in (select ready_queue from claimed)
+    )
+    select {COLUMNS}, statement_timestamp() as now from claimed
+    """  # noqa: S608 - column names are constants
+)
+
+_DUE = text(
+    f"""
+    with due as (
+        select id from messaging.device_messages
+        where delivery_status = :status and due_at <= statement_timestamp() and plugin_id = any(:plugin_ids)
+            and (lease_until is null or lease_until <= statement_timestamp())
+        order by due_at, id limit :limit for update skip locked
+    )
+    update messaging.device_messages m
+    set lease_owner = :owner, lease_until = statement_timestamp() + :lease
+    from due where m.id = due.id
+    returning {qualified("m")}, statement_timestamp() as now
+    """  # noqa: S608 - column names are constants
+)
+
+_STRANDED = text(
+    f"""
+    select {COLUMNS}, statement_timestamp() as now from messaging.device_messages
+    where due_at <= statement_timestamp() and plugin_id <> all(:plugin_ids)
+        and (lease_until is null or lease_until <= statement_timestamp())
+    order by id limit :limit for update skip locked
+    """  # noqa: S608 - column names are constants
+)
+
+_EXPIRED = text(
+    f"""
+    select {COLUMNS}, statement_timestamp() as now from messaging.device_messages
+    where delivery_status = 'QUEUED' and expires_at <= statement_timestamp() and ready_queue not like '{SET_ASIDE}%'
+    order by expires_at limit :limit for update skip locked
+    """  # noqa: S608 - both are constants
+)
+
+_REQUEUE = text(
+    """
+    with due as (
+        select id from messaging.device_messages
+        where delivery_status = 'TO_RETRY' and due_at <= statement_timestamp() and plugin_id = any(:plugin_ids)
+        order by due_at, id limit :limit for update skip locked
+    )
+    update messaging.device_messages m set delivery_status = 'QUEUED', due_at = null, lease_owner = null,
+        lease_until = null
+    from due where m.id = due.id
+    """
+)
+
+_RENEW = text(
+    """
+    with held as (
+        select id from messaging.device_messages where id = any(:ids) and lease_owner = :owner order by id for update
+    )
+    update messaging.device_messages m
+    set lease_until = statement_timestamp() + :lease,
+        due_at = case when m.delivery_status = 'SENT_TO_NS' then coalesce(
+            statement_timestamp() + make_interval(secs => cast(cast(:ns_waits as jsonb) ->> m.plugin_id as float8)),
+            m.due_at) else m.due_at end
+    from held where m.id = held.id
+    returning m.id
+    """
+)
+
+_RELEASE = text(
+    """
+    with held as (
+        select id from messaging.device_messages where id = any(:ids) and lease_owner = :owner order by id for update
+    )
+    update messaging.device_messages m set lease_owner = null, lease_until = null from held where m.id = held.id
+    """
+)
+
+
+class PostgresClaims:
+    """See ``Claims``.
+
+    Args:
+        reader: Reads the transaction's rows.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def ready(self, quotas: Sequence[Quota], lease: Lease) -> ReadyBatch:
+        """See ``Claims.ready``."""
+        messages: list[DeviceMessage] = []
+        waits: list[timedelta] = []
+        now: datetime | None = None
+        for quota in quotas:  # a handful of plug-ins, each with statements for all its queues
+            queues, next_in = await self._open_queues(quota)
+            if next_in is not None:
+                waits.append(next_in)
+            batch = await self._claim(quota, queues, lease)
+            if batch is None:
+                continue
+            now = batch.now
+            messages.extend(batch.messages)
+            if batch.messages and quota.admission.min_interval_ms:
+                waits.append(quota.admission.min_interval)
+        return ReadyBatch(
+            now=now or await self._reader.now(),
+            messages=sorted(messages, key=lambda message: message.id),
+            next_in=min(waits, default=None),
+        )
+
+    async def _open_queues(self, quota: Quota) -> tuple[Sequence[str], timedelta | None]:
+        values = {
+            "first": f"queue:{quota.plugin_id}:",
+            "beyond": f"queue:{quota.plugin_id};",  # the character after the colon
+            "interval": quota.admission.min_interval,
+            "max_in_flight": quota.admission.max_in_flight,
+            "limit": quota.limit,
+        }
+        found = (await self._reader.connection.execute(_OPEN_QUEUES, values)).one()
+        return found.queues, found.next_in if quota.admission.min_interval_ms else None
+
+    async def _claim(self, quota: Quota, queues: Sequence[str], lease: Lease) -> Batch | None:
+        if not queues:
+            return None
+        values = {
+            "queues": list(queues),
+            "interval": quota.admission.min_interval,
+            "is_spaced": quota.admission.min_interval_ms > 0,
+            "max_in_flight": quota.admission.max_in_flight,
+            "limit": quota.limit,
+            "ns_wait": quota.ns_wait,
+            "owner": lease.owner,
+            "lease": lease.duration,
+        }
+        rows = (await self._reader.connection.execute(_CLAIM, values)).all()
+        return await self._reader.batch(rows) if rows else None
+
+    async def due(self, stage: Stage, plugin_ids: Collection[str], lease: Lease, *, limit: int) -> Batch:
+        """See ``Claims.due``."""
+        values = {
+            "status": stage.status.value,
+            "plugin_ids": list(plugin_ids),
+            "owner": lease.owner,
+            "lease": lease.duration,
+            "limit": limit,
+        }
+        return await self._reader.batch((await self._reader.connection.execute(_DUE, values)).all())
+
+    async def stranded(self, plugin_ids: Collection[str], *, limit: int) -> Batch:
+        """See ``Claims.stranded``."""
+        values = {"plugin_ids": list(plugin_ids), "limit": limit}
+        return await self._reader.batch((await self._reader.connection.execute(_STRANDED, values)).all())
+
+    async def expired(self, *, limit: int) -> Batch:
+        """See ``Claims.expired``."""
+        return await self._reader.batch((await self._reader.connection.execute(_EXPIRED, {"limit": limit})).all())
+
+    async def requeue(self, plugin_ids: Collection[str], *, limit: int) -> int:
+        """See ``Claims.requeue``."""
+        values = {"plugin_ids": list(plugin_ids), "limit": limit}
+        return (await self._reader.connection.execute(_REQUEUE, values)).rowcount
+
+    async def renew(
+        self, message_ids: Collection[str], lease: Lease, ns_waits: Mapping[str, timedelta]
+    ) -> Sequence[str]:
+        """See ``Claims.renew``."""
+        values = {
+            "ids": list(message_ids),
+            "owner": lease.owner,
+            "lease": lease.duration,
+            "ns_waits": json.dumps({plugin_id: wait.total_seconds() for plugin_id, wait in ns_waits.items()}),
+        }
+        return list((await self._reader.connection.execute(_RENEW, values)).scalars())
+
+    async def release(self, message_ids: Collection[str], owner: str) -> None:
+        """See ``Claims.release``."""
+        await self._reader.connection.execute(_RELEASE, {"ids": list(message_ids), "owner": owner})
