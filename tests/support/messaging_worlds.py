@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -213,7 +214,10 @@ class PostgresWorld(_Base):
             return dict(tuple(row) for row in rows)
 
     async def events(self) -> Sequence[Mapping[str, Any]]:
-        return await self._column("select payload from internal.outbox_tasks where kind = 'DELIVERY_EVENT' order by id")
+        texts = await self._column(
+            "select cast(payload as text) from internal.outbox_tasks where kind = 'DELIVERY_EVENT' order by id"
+        )
+        return [json.loads(payload) for payload in texts]
 
     async def spoil(self, message_id: str) -> None:
         async with self.engine.begin() as connection:
