@@ -18,8 +18,9 @@
 -- Accounts that are not hot are locked in ascending id until the transaction ends; hot ones are never locked, keep
 -- no running balance, and leave their amounts in internal.ledger_hot_deltas [R24].
 --
--- Everything works on arrays of the whole batch. The planner is told to go by indexes, since its plans are cached
--- while the tables are still empty and would scan them later.
+-- Everything works on arrays of the whole batch, one element for each entry (e_, o_) or posting (p_, n_). Joins reach
+-- tables by their indexes only: plans are cached, often while the tables are still empty. Arrays are therefore not
+-- joined with each other (that would take the square of the batch), they are subscripted.
 
 create function internal.post_entries(entries jsonb)
 returns table (ordinal integer, entry_id bigint, created boolean)
@@ -33,20 +34,19 @@ as $$
 #variable_conflict use_column
 declare
     e_key text[];
+    e_id bigint[];
+    known integer[];
+    o_entry bigint[];
     p_ordinal integer[];
     p_account bigint[];
     p_code text[];
     p_amount numeric[];
-    known integer[];
-    fresh_key text[];
-    fresh_id bigint[];
-    w_ordinal integer[];
-    w_entry bigint[];
     n_posting bigint[];
     n_entry bigint[];
     n_account bigint[];
     n_amount numeric[];
     n_after numeric[];
+    fresh bigint[];
     bad record;
 begin
     select coalesce(array_agg(e.key order by e.n), '{}') into e_key
@@ -66,43 +66,45 @@ begin
     from unnest(p_account, p_code) with ordinality as p (account_id, code, n)
     left join internal.ledger_accounts a on a.code = p.code and p.account_id is null;
 
-    select k.n, k.key, p.amount into bad
-    from unnest(e_key) with ordinality as k (key, n)
-    left join unnest(p_ordinal, p_amount) as p (ordinal, amount) on p.ordinal = k.n
-    where coalesce(k.key, '') = '' or (p.ordinal is not null
-        and (p.amount is null or p.amount = 0 or p.amount = 'NaN' or p.amount <> round(p.amount, 4)))
-    order by k.n limit 1;
-    if found then
+    select coalesce(
+        (select min(k.n)::integer from unnest(e_key) with ordinality as k (key, n) where coalesce(k.key, '') = ''),
+        (
+            select min(p.ordinal) from unnest(p_ordinal, p_amount) as p (ordinal, amount)
+            where p.amount is null or p.amount = 0 or p.amount = 'NaN' or p.amount <> round(p.amount, 4)
+        )
+    ) as ordinal into bad;
+    if bad.ordinal is not null then
         raise exception 'LEDGER_ENTRY_MALFORMED' using errcode = 'NX005',
-            detail = json_build_object('ordinal', bad.n, 'key', bad.key, 'amount', bad.amount::text);
+            detail = json_build_object('ordinal', bad.ordinal, 'key', e_key[bad.ordinal]);
     end if;
 
     -- A hot account is read here and never locked.
-    select p.ordinal, e_key[p.ordinal] as key, p.account_id, p.code into bad
+    select p.ordinal, p.account_id, p.code into bad
     from unnest(p_ordinal, p_account, p_code) with ordinality as p (ordinal, account_id, code, n)
     left join internal.ledger_accounts a on a.id = p.account_id
     where a.id is null or not a.is_open
     order by p.n limit 1;
     if found then
         raise exception 'LEDGER_ACCOUNT_UNKNOWN' using errcode = 'NX004', detail = json_build_object(
-            'ordinal', bad.ordinal, 'key', bad.key, 'account_id', bad.account_id, 'account_code', bad.code
+            'ordinal', bad.ordinal, 'key', e_key[bad.ordinal], 'account_id', bad.account_id, 'account_code', bad.code
         );
     end if;
 
-    select k.n, k.key into bad
-    from unnest(e_key) with ordinality as k (key, n)
-    left join (
+    select s.ordinal into bad
+    from (
         select p.ordinal, sum(p.amount) as total, count(*) as postings
         from unnest(p_ordinal, p_account, p_amount) as p (ordinal, account_id, amount)
         join internal.ledger_accounts a on a.id = p.account_id
         group by p.ordinal, a.currency
-    ) s on s.ordinal = k.n
-    group by k.n, k.key
-    having coalesce(sum(s.postings), 0) < 2 or bool_or(s.total <> 0)
-    order by k.n limit 1;
+        union all
+        select n::integer, 0, 0 from unnest(e_key) with ordinality as k (key, n)
+    ) s
+    group by s.ordinal
+    having sum(s.postings) < 2 or bool_or(s.total <> 0)
+    order by s.ordinal limit 1;
     if found then
         raise exception 'LEDGER_UNBALANCED' using errcode = 'NX003',
-            detail = json_build_object('ordinal', bad.n, 'key', bad.key);
+            detail = json_build_object('ordinal', bad.ordinal, 'key', e_key[bad.ordinal]);
     end if;
 
     known := array(
@@ -118,13 +120,17 @@ begin
     order by a.id
     for update;
 
-    -- Sorted by key, so that two batches with the same keys wait for each other and never cross.
-    with fresh as (
+    -- Sorted by key, so that two batches with the same keys wait for each other and never cross. Of several elements
+    -- with one key the first is booked; the others are repeats of it.
+    e_id := array(
+        select nextval('internal.ledger_entries_id_seq') from generate_series(1, cardinality(e_key))
+    );
+    with booked as (
         insert into internal.ledger_entries (
-            idempotency_key, entry_type, order_id, payout_id, meter_credit_transfer_id, reverses_entry_id,
+            id, idempotency_key, entry_type, order_id, payout_id, meter_credit_transfer_id, reverses_entry_id,
             author_account_id, memo, effective_at
         )
-        select distinct on (e.key) e.key, e.entry_type, e.order_id, e.payout_id, e.meter_credit_transfer_id,
+        select e_id[e.n], e.key, e.entry_type, e.order_id, e.payout_id, e.meter_credit_transfer_id,
             e.reverses_entry_id, e.author_account_id, e.memo, coalesce(e.effective_at, now())
         from rows from (jsonb_to_recordset(entries) as (
             key text, entry_type public.ledger_entry_type_enum, order_id integer, payout_id integer,
@@ -137,25 +143,25 @@ begin
         where e.n <> all (known)
         order by e.key, e.n
         on conflict (idempotency_key) do nothing
-        returning id, idempotency_key
+        returning id
     )
-    select array_agg(idempotency_key), array_agg(id) into fresh_key, fresh_id from fresh;
+    select coalesce(array_agg(id), '{}') into fresh from booked;
 
-    -- Of several elements with one key the first is booked; the others are repeats of it.
-    select coalesce(array_agg(w.n::integer), '{}'), coalesce(array_agg(w.id), '{}') into w_ordinal, w_entry
-    from (
-        select min(k.n) as n, f.id
-        from unnest(fresh_key, fresh_id) as f (key, id)
-        join unnest(e_key) with ordinality as k (key, n) on k.key = f.key
-        group by f.id
-    ) w;
+    -- The entry of each ordinal that was booked now, 0 for a repeat.
+    if cardinality(fresh) = cardinality(e_key) then
+        o_entry := e_id;
+    else
+        o_entry := array(
+            select case when e.id = any (fresh) then e.id else 0 end
+            from unnest(e_id) with ordinality as e (id, n) order by e.n
+        );
+    end if;
 
     with given as (
-        select p.n, w.entry_id, p.account_id, p.amount, a.is_hot, a.balance as opening
-        from unnest(w_ordinal, w_entry) as w (ordinal, entry_id)
-        join unnest(p_ordinal, p_account, p_amount) with ordinality as p (ordinal, account_id, amount, n)
-            on p.ordinal = w.ordinal
+        select p.n, o_entry[p.ordinal] as entry_id, p.account_id, p.amount, a.is_hot, a.balance as opening
+        from unnest(p_ordinal, p_account, p_amount) with ordinality as p (ordinal, account_id, amount, n)
         join internal.ledger_accounts a on a.id = p.account_id
+        where o_entry[p.ordinal] <> 0
     ), running as (
         select g.*, case when not g.is_hot
             then g.opening + sum(g.amount) over (partition by g.account_id order by g.n) end as closing
@@ -171,7 +177,7 @@ begin
     from posted;
 
     -- Floors hold after each entry, not after each posting [PAY-29].
-    select w.ordinal, e_key[w.ordinal] as key, a.id as account_id, a.code, a.min_balance, c.opening into bad
+    select c.entry_id, a.id as account_id, a.code, a.min_balance, c.opening into bad
     from (
         select distinct on (p.entry_id, p.account_id) p.id, p.entry_id, p.account_id, p.closing,
             first_value(p.closing - p.amount) over (partition by p.entry_id, p.account_id order by p.id) as opening
@@ -181,12 +187,13 @@ begin
         order by p.entry_id, p.account_id, p.id desc
     ) c
     join internal.ledger_accounts a on a.id = c.account_id
-    join unnest(w_ordinal, w_entry) as w (ordinal, entry_id) on w.entry_id = c.entry_id
     where c.closing < a.min_balance
     order by c.id limit 1;
     if found then
         raise exception 'INSUFFICIENT_BALANCE' using errcode = 'NX001', detail = json_build_object(
-            'ordinal', bad.ordinal, 'key', bad.key, 'account_id', bad.account_id, 'account_code', bad.code,
+            'ordinal', array_position(o_entry, bad.entry_id),
+            'key', e_key[array_position(o_entry, bad.entry_id)],
+            'account_id', bad.account_id, 'account_code', bad.code,
             'balance', bad.opening::text, 'min_balance', bad.min_balance::text
         );
     end if;
@@ -209,30 +216,34 @@ begin
     from unnest(n_posting, n_account, n_amount, n_after) as p (id, account_id, amount, closing)
     where p.closing is null;
 
-    if cardinality(w_ordinal) = cardinality(e_key) then
-        return query
-        select w.ordinal, w.entry_id, true from unnest(w_ordinal, w_entry) as w (ordinal, entry_id) order by 1;
+    if cardinality(fresh) = cardinality(e_key) then
+        return query select k.n::integer, k.id, true from unnest(e_id) with ordinality as k (id, n) order by k.n;
         return;
     end if;
 
-    select k.n, k.key into bad
+    select k.n::integer as ordinal into bad
     from unnest(e_key) with ordinality as k (key, n)
     join internal.ledger_entries e on e.idempotency_key = k.key
-    where k.n <> all (w_ordinal) and (
-        select (array_agg(p.account_id order by p.account_id, p.amount), array_agg(p.amount order by p.account_id, p.amount))
+    cross join lateral (
+        select array_agg(p.account_id order by p.account_id, p.amount) as accounts,
+            array_agg(p.amount order by p.account_id, p.amount) as amounts
         from internal.ledger_postings p where p.entry_id = e.id
-    ) is distinct from (
-        select (array_agg(p.account_id order by p.account_id, p.amount), array_agg(p.amount order by p.account_id, p.amount))
+    ) stored
+    cross join lateral (
+        select array_agg(p.account_id order by p.account_id, p.amount) as accounts,
+            array_agg(p.amount order by p.account_id, p.amount) as amounts
         from unnest(p_ordinal, p_account, p_amount) as p (ordinal, account_id, amount) where p.ordinal = k.n
-    )
+    ) asked
+    where o_entry[k.n] = 0
+        and (stored.accounts is distinct from asked.accounts or stored.amounts is distinct from asked.amounts)
     order by k.n limit 1;
     if found then
         raise exception 'LEDGER_KEY_CONFLICT' using errcode = 'NX002',
-            detail = json_build_object('ordinal', bad.n, 'key', bad.key);
+            detail = json_build_object('ordinal', bad.ordinal, 'key', e_key[bad.ordinal]);
     end if;
 
     return query
-    select k.n::integer, e.id, k.n = any (w_ordinal)
+    select k.n::integer, e.id, o_entry[k.n] <> 0
     from unnest(e_key) with ordinality as k (key, n)
     join internal.ledger_entries e on e.idempotency_key = k.key
     order by k.n;

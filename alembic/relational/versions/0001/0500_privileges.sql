@@ -22,6 +22,7 @@ revoke all on all tables in schema internal, messaging from anon, authenticated,
 
 grant select, insert, update on internal.ledger_accounts to nxt_ledger;
 grant select, insert on internal.ledger_entries, internal.ledger_postings to nxt_ledger;
+grant usage on sequence internal.ledger_entries_id_seq to nxt_ledger;
 grant select, insert, delete on internal.ledger_hot_deltas to nxt_ledger;
 grant select on public.wallets to nxt_ledger;
 grant update (balance, balance_updated_at) on public.wallets to nxt_ledger;

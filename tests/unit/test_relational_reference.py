@@ -1,0 +1,153 @@
+"""The tables of the adapter against the machine-readable facts of the specification."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Column, Table, UniqueConstraint
+from sqlalchemy.dialects import postgresql
+from tests.support import baseline_changes as reviewed
+
+from nxt_adapters.supabase.tables import GeoJson, enums, metadata
+
+_BESIDE = Path(__file__).resolve().parents[2].parent / "shared" / "spec"
+SPEC = Path(os.environ.get("NXT_SPEC_DIR", _BESIDE)) / "relational-schema.json"
+if not SPEC.is_file():
+    pytest.skip("the specification is not beside this checkout (NXT_SPEC_DIR)", allow_module_level=True)
+
+FACTS: dict[str, Any] = json.loads(SPEC.read_text(encoding="utf-8"))
+DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's factory has no annotation
+LIVE = {name for name, table in FACTS["tables"].items() if table["status"] == "live"}
+BUILT = sorted(LIVE - reviewed.NOT_YET)
+ADDITIONS = FACTS["baseline_additions"]
+TYPE_WORDS = {
+    "timestamp(3) with time zone": "timestamptz(3)",
+    "timestamp(3) without time zone": "timestamp(3)",
+    "timestamp with time zone": "timestamptz",
+    "character varying": "varchar",
+    "character varying(10)": "varchar(10)",
+    "geometry(Point,4326)": "geojson",
+}
+
+
+def type_of(column: Column[Any]) -> str:
+    if isinstance(column.type, GeoJson):
+        return "geojson"
+    word = column.type.compile(dialect=DIALECT).lower().replace(", ", ",").split(" collate")[0]
+    word = re.sub(r"^timestamp(\(\d\))? with time zone$", r"timestamptz\1", word)
+    return re.sub(r"^float$", "double precision", word)
+
+
+def default_of(column: Column[Any]) -> str | None:
+    default = column.server_default
+    if column.identity is not None or default is None:
+        return None
+    return str(getattr(default, "arg", default)).strip("'")
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_columns_are_those_of_the_specification(name: str) -> None:
+    """[REL-174] [REL-136] [REL-144] Names, types, nullability and defaults, save the reviewed changes."""
+    table, facts = metadata.tables[name], FACTS["tables"][name]
+    renamed = reviewed.RENAMED.get(name, {})
+    added = {renamed.get(c["name"], c["name"]) for c in ADDITIONS["added_columns"].get(name, [])}
+    expected = {c["name"] for c in facts["columns"]} | added | reviewed.ADDED.get(name, set())
+    assert set(table.columns.keys()) == expected
+    for fact in facts["columns"]:
+        column = table.columns[fact["name"]]
+        change = reviewed.TYPES.get(name, {}).get(column.name)
+        assert type_of(column) == (change or TYPE_WORDS.get(fact["type"], fact["type"])), column
+        strict = column.name in reviewed.NOT_NULL.get(name, set())
+        assert column.nullable == (fact["nullable"] and not strict), column
+        assert default_of(column) == fact.get("default"), column
+        assert (column.identity is not None) == ("generated" in fact), column
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_keys_keep_their_names(name: str) -> None:
+    """[REL-117] [REL-116] [REL-16] Foreign keys and unique constraints, by name; hints and embedding depend on them."""
+    table, facts = metadata.tables[name], FACTS["tables"][name]
+    expected = {
+        (fact["name"], fact["columns"][0], fact["references"].replace("(id)", ".id"), fact["on_delete"])
+        for fact in facts["foreign_keys"]
+        if (name, fact["columns"][0]) not in reviewed.FOREIGN_KEYS_DROPPED
+    }
+    for added in ADDITIONS["added_columns"].get(name, []):
+        target = re.search(r"-> (\w+)(?! on delete)\b", added["definition"])
+        if target and "set null" not in added["definition"]:
+            column = reviewed.RENAMED.get(name, {}).get(added["name"], added["name"])
+            expected.add((f"{name}_{column}_fkey", column, f"{target[1]}.id", "no action"))
+    found = {
+        (str(key.name), key.parent.name, key.target_fullname, (key.ondelete or "no action").lower())
+        for key in table.foreign_keys
+    }
+    assert found == expected
+    unique = {
+        (str(item.name), tuple(item.columns.keys())) for item in table.constraints if isinstance(item, UniqueConstraint)
+    }
+    assert unique == {(fact["name"], tuple(fact["columns"])) for fact in facts["unique"]}
+    assert [column.name for column in table.primary_key] == facts["primary_key"]
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_indexes_stay_and_every_foreign_key_has_one(name: str) -> None:
+    """[REL-139] An index or a unique constraint leads with each foreign key's column."""
+    table, facts = metadata.tables[name], FACTS["tables"][name]
+    names = {index.name for index in table.indexes}
+    assert {fact["name"] for fact in facts["indexes"]} - reviewed.INDEXES_DROPPED <= names
+    for key in table.foreign_keys:
+        assert _is_led(table, key.parent.name), key.parent
+
+
+def _is_led(table: Table, column: str) -> bool:
+    lists = [[str(getattr(e, "name", e)) for e in index.expressions] for index in table.indexes]
+    lists += [list(c.columns.keys()) for c in table.constraints if isinstance(c, UniqueConstraint)]
+    lists.append([c.name for c in table.primary_key])
+    return any(columns[0] == column for columns in lists)
+
+
+@pytest.mark.parametrize("name", sorted(set(ADDITIONS["new_tables"]) - reviewed.NEW_TABLES_NOT_YET))
+def test_new_tables_have_the_specified_columns(name: str) -> None:
+    """[REL-145] to [REL-169] Each column of section 14, with its type and nullability."""
+    table = metadata.tables[name.removeprefix("public.")]
+    facts = {fact["name"]: fact["definition"] for fact in ADDITIONS["new_tables"][name]}
+    beyond = set(table.columns.keys()) - set(facts) - reviewed.NEW_TABLES_ADDED.get(name, set())
+    assert set(facts) <= set(table.columns.keys())
+    assert beyond <= {"id", "created_at"}
+    for column_name, definition in facts.items():
+        column = table.columns[column_name]
+        word = re.split(r"[ ,]", definition.replace(", ", ",", 1) if definition.startswith("numeric") else definition)[
+            0
+        ]
+        assert type_of(column).startswith(word if not definition.startswith("numeric") else definition.split()[0]), (
+            column
+        )
+        if (name, column_name) in reviewed.NEW_TABLES_NULL:
+            assert column.nullable is reviewed.NEW_TABLES_NULL[name, column_name]
+        elif " null" in definition:
+            assert column.nullable == ("not null" not in definition), column
+
+
+def test_nothing_else_was_built() -> None:
+    """[R44] Every table is in the specification, or in the reviewed list; none of the dead ones is [REL-123]."""
+    known = set(BUILT) | {name.removeprefix("public.") for name in ADDITIONS["new_tables"]} | reviewed.NEW_TABLES_BEYOND
+    assert set(metadata.tables) <= known
+    assert set(metadata.tables) | reviewed.NOT_YET >= LIVE
+
+
+def test_enumerations_are_word_for_word() -> None:
+    """[REL-78] [PAY-14] [MET-10] Values, in order."""
+    ours = {value.name: list(value.enums) for value in vars(enums).values() if isinstance(value, postgresql.ENUM)}
+    deployed = {name: values for name, values in FACTS["enums"].items() if name in ours}
+    assert {name: ours[name] for name in deployed} == deployed
+    new = set(ours) - set(FACTS["enums"])
+    assert new == {
+        "interaction_resolution_enum", "shadow_attribute_enum", "shadow_state_enum", "ledger_account_class_enum",
+        "ledger_entry_type_enum",
+    }  # fmt: skip
+    assert ours["shadow_attribute_enum"] == ["relay", "power_limit"]
