@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import (
+    REAL,
     BigInteger,
     Boolean,
     Column,
@@ -16,7 +17,6 @@ from sqlalchemy import (
     Integer,
     MetaData,
     PrimaryKeyConstraint,
-    Real,
     String,
     Table,
     Text,
@@ -267,8 +267,8 @@ grid_business_snapshot_1_d: Final = _table(
         *_columns(Double, "energy_topup_revenue", "connection_fee_revenue", "kwp", "kwh", "monthly_rental"),
         *_columns(Double, "daily_rental", "cuf", "fs_consumption_kwh", "hps_consumption_kwh", "total_consumption_kwh"),
         *_columns(Double, "total_mppt_production_kwh", "total_estimated_mppt_production_kwh"),
-        *_columns(Real, "fs_tariff", "hps_tariff", "fs_single_phase_connection_fee"),
-        *_columns(Real, "fs_three_phase_connection_fee", "hps_single_phase_connection_fee"),
+        *_columns(REAL, "fs_tariff", "hps_tariff", "fs_single_phase_connection_fee"),
+        *_columns(REAL, "fs_three_phase_connection_fee", "hps_single_phase_connection_fee"),
         *_columns(
             Integer,
             *(f"{kind}_connection_count" for kind in ("residential", "commercial", "public", "total", "lifeline")),
