@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from sqlalchemy import func, select, update
+from sqlalchemy import JSON, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,13 +29,14 @@ class PostgresGatewayEvents:
 
     async def add(self, merchant: str, event: IncomingEvent, *, result: str | None = None) -> int | None:
         """Store an event unless it was delivered before."""
+        payload = storable(event.payload)
         row = {
             "merchant": merchant,
             "gateway_tx_id": _word(event.gateway_tx_id),
             "tx_ref": _word(event.reference),
             "event": _word(event.event),
             "status": _word(event.status),
-            "payload": storable(event.payload),
+            "payload": JSON.NULL if payload is None else payload,
             "result": result,
             "processed_at": None if result is None else func.now(),
         }
