@@ -10,7 +10,7 @@ nox.options.sessions = ["lint", "types", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 nox.needs_version = ">=2024.10"
 
-_SOURCES = ("src", "tests", "benchmarks", "examples", "alembic", "noxfile.py")
+_SOURCES = ("src", "tests", "benchmarks", "examples", "tools", "alembic", "noxfile.py")
 
 
 def _install(session: nox.Session, *extras: str) -> None:
