@@ -39,7 +39,9 @@ _SECRET_WORDS = (
     "credential",
     "token",
 )
-_HARMLESS = frozenset({"token_vendor", "token_kind", "token_type", "token_id", "token_issue_id", "credentials_kind"})
+_HARMLESS = frozenset(
+    {"token_vendor", "token_kind", "token_type", "token_id", "token_issue_id", "api_key_id", "credentials_kind"}
+)
 _PHONE_WORDS = ("phone", "msisdn")
 _SECRETS_IN_TEXT = (
     (re.compile(r"(?<=://)[^\s/@:]*:[^\s/@]+(?=@)"), REDACTED),
@@ -80,14 +82,24 @@ def set_up_logging(
         structlog.processors.StackInfoRenderer(),
         structlog.stdlib.PositionalArgumentsFormatter(),
     ]
-    renderer: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=stream.isatty(), timestamp_key="time", pad_event_to=0)]
+    renderer: Processor = (
+        structlog.dev.ConsoleRenderer(
+            colors=stream.isatty(),
+            timestamp_key="time",
+            pad_event_to=0,
+            exception_formatter=structlog.dev.plain_traceback,
+        )
         if for_people
-        else [structlog.processors.format_exc_info, Redaction(secrets), structlog.processors.JSONRenderer(default=str)]
+        else structlog.processors.JSONRenderer(default=str)
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, Redaction(secrets), *renderer],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            Redaction(secrets),
+            renderer,
+        ],
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)

@@ -149,7 +149,7 @@ class Settings:
         Raises:
             NotConfigured: If it is unset or no text.
         """
-        value = self._value(name)
+        value = self.value(name)
         if not isinstance(value, str):
             raise NotConfigured(f"{name} is not a text")
         return value
@@ -164,7 +164,7 @@ class Settings:
         Raises:
             NotConfigured: If it is unset or no whole number.
         """
-        value = self._value(name)
+        value = self.value(name)
         if isinstance(value, bool) or not isinstance(value, int):
             raise NotConfigured(f"{name} is not a whole number")
         return value
@@ -175,7 +175,7 @@ class Settings:
         Raises:
             NotConfigured: If it is unset or no number.
         """
-        value = self._value(name)
+        value = self.value(name)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise NotConfigured(f"{name} is not a number")
         return float(value)
@@ -186,7 +186,7 @@ class Settings:
         Raises:
             NotConfigured: If it is unset or neither.
         """
-        value = self._value(name)
+        value = self.value(name)
         if not isinstance(value, bool):
             raise NotConfigured(f"{name} is neither true nor false")
         return value
@@ -197,12 +197,17 @@ class Settings:
         Raises:
             NotConfigured: If it is unset or no list.
         """
-        value = self._value(name)
+        value = self.value(name)
         if not isinstance(value, tuple):
             raise NotConfigured(f"{name} is not a list")
         return value
 
-    def _value(self, name: str) -> Value:
+    def value(self, name: str) -> Value:
+        """Whatever a variable holds.
+
+        Raises:
+            NotConfigured: If it is unset.
+        """
         if name not in self._values:
             raise NotConfigured(f"{name} is not set")
         return self._values[name]

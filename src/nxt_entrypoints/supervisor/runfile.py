@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from nxt_entrypoints.supervisor.errors import NotRunning
 from nxt_entrypoints.supervisor.processes import lives, started_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+__all__ = ["RUN_FILE", "Instance", "NotRunning", "RunFile", "abandoned", "find", "index_folder", "instances"]
+
 RUN_FILE = "run.json"
-
-
-class NotRunning(LookupError):
-    """No running instance, or not which one is meant; the text is one line for people."""
 
 
 @frozen(kw_only=True)

@@ -8,6 +8,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from nxt_entrypoints.supervisor.child import Child, ChildSpec, ChildStatus, State
+from nxt_entrypoints.supervisor.errors import NotReady
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -15,11 +16,9 @@ if TYPE_CHECKING:
 
     from nxt_entrypoints.supervisor.logstream import LogStream
 
+__all__ = ["NotReady", "Supervisor", "stop_signals"]
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class NotReady(Exception):
-    """Children that should be ready are not; the text is one line for people."""
 
 
 class Supervisor:

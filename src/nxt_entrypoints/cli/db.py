@@ -1,0 +1,99 @@
+"""``nxt db``: schemas of the two planes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nxt_entrypoints.cli.options import data_option
+from nxt_entrypoints.cli.output import emit, examples, json_option, remark
+from nxt_entrypoints.cli.running import plane_urls
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nxt_entrypoints.database.migrate import Plane
+
+_PLANES: tuple[Plane, ...] = ("relational", "telemetry")
+
+_plane_option = click.option(
+    "--plane", type=click.Choice([*_PLANES, "all"]), default="all", show_default=True, help="Which database."
+)
+
+
+@click.group()
+def db() -> None:
+    """Bring the databases to the newest schema, compare them with it.
+
+    Addresses come from NXT_DB_* and NXT_TIMESCALE_DB_* (for migrations from DATABASE_* first, so that the
+    owner can be another user), or from a running `nxt up` with --data.
+    """
+
+
+@db.command(epilog=examples("nxt db upgrade", "nxt db upgrade --plane relational --json"))
+@_plane_option
+@data_option
+@json_option
+def upgrade(plane: str, data: Path | None, as_json: bool) -> int:
+    """Apply the migrations that are missing. Running it again changes nothing."""
+    from nxt_entrypoints.database.migrate import upgrade as apply  # noqa: PLC0415 - needs the extra
+
+    def told(line: str) -> None:
+        if not as_json:
+            click.echo(f"  {line}")
+
+    applied = {name: apply(url, name, progress=told) for name, url in _chosen(plane, data)}
+    emit(
+        {"applied": applied},
+        as_json=as_json,
+        lines=lambda: [
+            f"{name}: {len(steps)} applied" if steps else f"{name}: up to date" for name, steps in applied.items()
+        ],
+    )
+    return 0
+
+
+@db.command(epilog=examples("nxt db check --json"))
+@_plane_option
+@data_option
+@json_option
+def check(plane: str, data: Path | None, as_json: bool) -> int:
+    """Compare the databases with what this version expects. Exits with 1 if something differs."""
+    from nxt_entrypoints.database.comparison import check as compare  # noqa: PLC0415 - needs the extra
+
+    found = {name: compare(url, name) for name, url in _chosen(plane, data)}
+    facts = {
+        name: [{"kind": one.kind, "name": one.name, "detail": one.detail} for one in differences]
+        for name, differences in found.items()
+    }
+    emit(
+        {"ok": not any(found.values()), "differences": facts},
+        as_json=as_json,
+        lines=lambda: [
+            line
+            for name, differences in found.items()
+            for line in (map(str, differences) if differences else [f"{name}: as expected"])
+        ],
+    )
+    return 1 if any(found.values()) else 0
+
+
+@db.command()
+def downgrade() -> int:
+    """Not possible: migrations go forward only. Restore a backup instead."""
+    raise click.UsageError("migrations go forward only; to go back, restore the backup taken before the upgrade")
+
+
+def _chosen(plane: str, data: Path | None) -> Iterator[tuple[Plane, str]]:
+    addresses = dict(zip(_PLANES, plane_urls(data), strict=True))
+    for name, url in addresses.items():
+        if plane not in (name, "all"):
+            continue
+        if url:
+            yield name, url
+        elif plane == name:
+            raise click.UsageError("the time-series database is not named: set NXT_TIMESCALE_DB_*")
+        else:
+            remark(f"{name}: skipped, since NXT_TIMESCALE_DB_* is not set")

@@ -1,0 +1,65 @@
+"""Options that commands share, and what ``nxt up`` was asked for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+from attrs import frozen
+
+from nxt_entrypoints.settings.roles import Role, parse_roles
+
+
+@frozen(kw_only=True)
+class UpOptions:
+    """What ``nxt up`` was asked for.
+
+    Attributes:
+        data: Data directory; ``None`` for a temporary one (R37).
+        port: Port of the API role; ``None`` for a free one.
+        as_json: Print the JSON of R7, once everything is ready.
+        traffic_per_minute: Purchases a minute and village; 0 for none (R10).
+        report_every_s: Seconds between reports of a simulated meter (R36).
+        log_level: Least level of the roles' logs.
+    """
+
+    data: Path | None = None
+    port: int | None = None
+    as_json: bool = False
+    traffic_per_minute: float = 6.0
+    report_every_s: float = 300.0
+    log_level: str = "INFO"
+
+
+class RoleList(click.ParamType[tuple[Role, ...]]):
+    """A comma-separated list of roles."""
+
+    name = "ROLE,ROLE…"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Role, ...]:
+        """Read the list."""
+        try:
+            return parse_roles(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Interval(click.ParamType[float]):
+    """A time such as ``300s`` or ``5m``; a number alone is minutes. The value is seconds."""
+
+    name = "TIME"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read number and unit."""
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(s|m|h)?", str(value).strip())
+        if match is None or float(match[1]) <= 0:
+            self.fail(f"{value!r} is no time above 0, such as 300s or 5m", param, ctx)
+        return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2] or "m"]
+
+
+data_option = click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Data directory of a running `nxt up`; not needed if only one runs.",
+)
