@@ -1,0 +1,1 @@
+"""Our own other roles, over HTTP [API-184]."""

@@ -1,0 +1,75 @@
+"""The ``TOP_UP_COMMAND`` task: what a settled order still lacks, priced if need be [PAY-104, R1]."""
+
+from __future__ import annotations
+
+from typing import Generic, Protocol, TypeVar
+
+from nxt_domain.grids.tariffs import energy_sold, tariff_of_meter
+from nxt_domain.meters.ports import MetersTransaction
+from nxt_domain.meters.use_cases.complete_top_up import CompleteTopUp
+from nxt_domain.meters.use_cases.top_ups import TopUpRequest
+from nxt_domain.orders.model import Order
+from nxt_domain.orders.ports import Orders, TopUps
+from nxt_domain.orders.states import OrderStatus
+from nxt_domain.shared.clock import Clock
+from nxt_domain.shared.errors import NotFound, Unavailable
+from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
+
+
+class FulfilmentTransaction(MetersTransaction, Protocol):
+    """One transaction over orders and the meters that they pay for."""
+
+    @property
+    def orders(self) -> Orders:
+        """Orders."""
+
+
+TxT = TypeVar("TxT", bound=FulfilmentTransaction)
+
+
+class FulfilTopUp(Generic[TxT]):
+    """Gives a settled order its command: prices it if no tariff was there at settlement, then completes it.
+
+    Args:
+        begin: Opens a transaction.
+        top_ups: Makes the interaction, and where the token is made in this process also token and message.
+        complete: Makes what is missing, outside a transaction.
+        clock: Tells the time.
+    """
+
+    def __init__(
+        self, *, begin: UnitOfWorkFactory[TxT], top_ups: TopUps[TxT], complete: CompleteTopUp, clock: Clock
+    ) -> None:
+        self._begin = begin
+        self._top_ups = top_ups
+        self._complete = complete
+        self._clock = clock
+
+    async def __call__(self, order_id: int) -> None:
+        """Do what is missing; a repeat changes nothing.
+
+        Raises:
+            NotFound: There is no such settled order of a meter.
+            Unavailable: A tariff, a vendor or an older command is waited for; try again.
+        """
+        await self._price(order_id)
+        await self._complete(order_id)
+
+    async def _price(self, order_id: int) -> None:
+        async with self._begin() as tx:
+            order = (await tx.orders.lock([order_id])).get(order_id)
+            if order is None or order.status is not OrderStatus.COMPLETED:
+                raise NotFound(f"Order {order_id} is not settled", code="ORDER_UNSETTLED")
+            if order_id in await tx.interactions.of_orders([order_id]):
+                return
+            await self._top_ups.create_for_orders(tx, [await self._request(tx, order)])
+            await tx.commit()
+
+    async def _request(self, tx: TxT, order: Order) -> TopUpRequest:
+        receiver = (await tx.orders.parties([order.receiver_wallet_id])).get(order.receiver_wallet_id)
+        if receiver is None or receiver.tariffs is None or receiver.owner_id is None:
+            raise NotFound(f"Order {order.id} pays for no meter", code="NO_METER")
+        tariff = tariff_of_meter(receiver.tariffs)
+        if tariff is None:
+            raise Unavailable(f"Order {order.id} waits for a tariff of meter {receiver.name}", code="TARIFF_MISSING")
+        return TopUpRequest(order_id=order.id, meter_id=receiver.owner_id, energy_kwh=energy_sold(order.amount, tariff))

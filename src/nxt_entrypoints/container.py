@@ -1,0 +1,192 @@
+"""Everything the roles are made of, in one container; a test or a notebook overrides any provider with a fake."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+
+from aiohttp import ClientSession
+from dependency_injector import containers, providers
+from redis.asyncio import Redis
+
+from nxt_adapters.flutterwave.events import read_event
+from nxt_adapters.gotrue.sessions import GoTrueSessions
+from nxt_adapters.internal.hourly_reports import TelemetryRole
+from nxt_adapters.socketio.realtime import SocketIoRealtime
+from nxt_adapters.supabase.api_keys import PostgresApiKeys
+from nxt_adapters.supabase.engine import create_engine
+from nxt_adapters.supabase.identity import PostgresAccounts, PostgresGridOwners
+from nxt_adapters.supabase.job_leases import PostgresJobLeases
+from nxt_adapters.supabase.messages import PostgresDeviceMessages, PostgresMessageStore
+from nxt_adapters.supabase.notification_queue import PostgresNotificationQueue
+from nxt_adapters.supabase.outbox import PostgresOutboxQueue
+from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
+from nxt_adapters.supabase.wakeups import PostgresWakeUps
+from nxt_adapters.system.clock import SystemClock
+from nxt_domain.identity.use_cases import AuthenticateKey, AuthenticateService, AuthenticateUser
+from nxt_domain.messaging.use_cases.apply_event import ApplyDeviceEvent
+from nxt_domain.messaging.use_cases.changes import Workshop
+from nxt_domain.meters.use_cases.apply_delivery_events import ApplyDeliveryEvents
+from nxt_domain.meters.use_cases.complete_top_up import CompleteTopUp
+from nxt_domain.meters.use_cases.expire_interactions import ExpireInteractions
+from nxt_domain.meters.use_cases.release_suspended import ReleaseSuspended
+from nxt_domain.meters.use_cases.top_ups import TopUpCommands
+from nxt_domain.notifications.dispatch import DispatchSms
+from nxt_domain.orders.use_cases.fulfil_top_up import FulfilTopUp
+from nxt_domain.orders.use_cases.gateway_events import ProcessGatewayEvents, ReceiveGatewayEvent
+from nxt_domain.orders.use_cases.place_order import OrderPlacement
+from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPublicOrder, InitialisePublicOrder
+from nxt_domain.orders.use_cases.reconcile import ReconcileGatewayOrders
+from nxt_domain.orders.use_cases.settle_orders import SettleOrders
+from nxt_domain.orders.use_cases.verification import PaymentVerification
+from nxt_domain.orders.use_cases.verify_order import VerifyOrder
+from nxt_domain.shared.ids import UlidFactory
+from nxt_entrypoints.api.own_orders import VerifyOwnOrder
+from nxt_entrypoints.api.webhook_secrets import WebhookGuard
+from nxt_entrypoints.settings.settings import Settings
+from nxt_entrypoints.wiring import identity, messages, metering, payments
+
+
+def process_name() -> str:
+    """Name this process in leases and logs, uniquely."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+
+
+class Container(containers.DeclarativeContainer):
+    """One process's objects; everything is made when it is first asked for, so what is off costs nothing."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    artifact = settings.provided.artifact
+
+    # The process and its stores.
+    clock = providers.Singleton(SystemClock)
+    name = providers.Singleton(process_name)
+    new_id = providers.Singleton(UlidFactory, clock)
+    engine = providers.Singleton(create_engine, settings.provided.relational_url)
+    wake_ups = providers.Singleton(PostgresWakeUps, settings.provided.relational_url)
+    valkey = providers.Singleton(Redis.from_url, settings.provided.valkey_url)
+    http_session = providers.Singleton(ClientSession)
+    outbox_queue = providers.Singleton(PostgresOutboxQueue, engine)
+    job_leases = providers.Singleton(PostgresJobLeases, engine, name)
+
+    # Device messages.
+    chirpstack = providers.Singleton(metering.chirpstack_api, settings)
+    enabled_chirpstack = providers.Singleton(
+        lambda settings, channel: channel() if metering.uses_chirpstack(settings) else None,
+        settings,
+        chirpstack.provider,
+    )
+    plugins = providers.Singleton(metering.plugins, settings, enabled_chirpstack)
+    delivery_policy = providers.Singleton(metering.delivery_policy, settings)
+    message_store = providers.Factory(PostgresMessageStore, engine)
+    workshop = providers.Singleton(
+        Workshop,
+        begin=message_store.provider,
+        lanes=plugins.provided.lanes,
+        policy=delivery_policy,
+        new_id=new_id,
+        wakeups=wake_ups,
+    )
+    device_messages = providers.Factory(
+        PostgresDeviceMessages, couriers=plugins.provided.couriers, new_id=new_id, policy=delivery_policy
+    )
+    apply_device_event = providers.Singleton(ApplyDeviceEvent, workshop)
+    chirpstack_ingress = providers.Singleton(metering.chirpstack_ingress, settings)
+
+    # One transaction over the relational plane.
+    unit_of_work = providers.Factory(SupabaseUnitOfWork, engine, device_messages.provider)
+    begin = unit_of_work.provider
+
+    # Meters.
+    token_makers = providers.Singleton(metering.token_makers, settings)
+    top_ups = providers.Singleton(TopUpCommands, clock=clock, makers=token_makers)
+    complete_top_up = providers.Singleton(
+        CompleteTopUp, begin=begin, clock=clock, makers=token_makers, wakeups=wake_ups
+    )
+    apply_delivery_events = providers.Singleton(ApplyDeliveryEvents, begin=begin, clock=clock, wakeups=wake_ups)
+    release_suspended = providers.Singleton(ReleaseSuspended, begin=begin, clock=clock, wakeups=wake_ups)
+    expire_interactions = providers.Singleton(ExpireInteractions, begin=begin, clock=clock)
+    telemetry_role = providers.Singleton(
+        TelemetryRole,
+        base_url=settings.provided.text.call("YETI_API"),
+        internal_key=settings.provided.text.call("INTERNAL_API_KEY"),
+    )
+
+    # Orders and payments.
+    merchant_accounts = providers.Singleton(payments.merchant_accounts, settings)
+    placement = providers.Singleton(
+        OrderPlacement, clock=clock, platform_organization_id=artifact.deployment.admin_organization_id
+    )
+    initialise_public_order = providers.Singleton(
+        InitialisePublicOrder,
+        begin=begin,
+        placement=placement,
+        accounts=merchant_accounts,
+        clock=clock,
+        system_wallet_id=artifact.deployment.system_wallet_id,
+        is_production=settings.provided.is_production,
+    )
+    is_reference_required = settings.provided.flag.call("PUBLIC_ORDER_STRICT")
+    check_public_order = providers.Singleton(CheckPublicOrder, begin=begin, is_reference_required=is_reference_required)
+    cancel_public_order = providers.Singleton(
+        CancelPublicOrder, begin=begin, is_reference_required=is_reference_required
+    )
+    verification = providers.Singleton(
+        PaymentVerification, begin=begin, accounts=merchant_accounts, clock=clock, wake_ups=wake_ups
+    )
+    verify_order = providers.Singleton(
+        VerifyOwnOrder, begin=begin, verify=providers.Singleton(VerifyOrder, begin=begin, verification=verification)
+    )
+    webhook_guard = providers.Singleton(WebhookGuard, merchant_accounts, is_production=settings.provided.is_production)
+    receive_gateway_event = providers.Singleton(
+        ReceiveGatewayEvent, begin=begin, read_event=providers.Object(read_event), wake_ups=wake_ups
+    )
+    process_gateway_events = providers.Singleton(
+        ProcessGatewayEvents, begin=begin, verification=verification, clock=clock
+    )
+    reconcile_gateway_orders = providers.Singleton(
+        ReconcileGatewayOrders, begin=begin, verification=verification, clock=clock
+    )
+    settle_orders = providers.Singleton(SettleOrders, begin=begin, top_ups=top_ups, clock=clock, wake_ups=wake_ups)
+    fulfil_top_up = providers.Singleton(
+        FulfilTopUp, begin=begin, top_ups=top_ups, complete=complete_top_up, clock=clock
+    )
+
+    # News and messages to people.
+    realtime = providers.Singleton(SocketIoRealtime, valkey)
+    sms = providers.Singleton(messages.sms, settings)
+    dispatch_sms = providers.Singleton(
+        DispatchSms, queue=providers.Singleton(PostgresNotificationQueue, engine), sms=sms
+    )
+
+    # Identity.
+    accounts = providers.Singleton(PostgresAccounts, engine)
+    grid_owners = providers.Singleton(PostgresGridOwners, engine)
+    live_sessions = providers.Singleton(
+        GoTrueSessions,
+        settings.provided.text.call("SUPABASE_API_URL"),
+        settings.provided.text.call("SUPABASE_ANON_KEY"),
+        http_session,
+    )
+    authenticate_user = providers.Singleton(
+        AuthenticateUser,
+        tokens=providers.Singleton(identity.jwt_verifier, settings, clock, http_session),
+        accounts=accounts,
+        sessions=live_sessions,
+        clock=clock,
+        admin_organization_id=artifact.deployment.admin_organization_id,
+    )
+    authenticate_key = providers.Singleton(
+        AuthenticateKey,
+        keys=providers.Singleton(PostgresApiKeys, engine),
+        accounts=accounts,
+        clock=clock,
+        admin_organization_id=artifact.deployment.admin_organization_id,
+        accept_plaintext=artifact.security.accept_plaintext_api_keys,
+    )
+    authenticate_service = providers.Singleton(
+        AuthenticateService,
+        internal_keys=providers.Singleton(identity.internal_keys, settings),
+        by_key=authenticate_key,
+    )

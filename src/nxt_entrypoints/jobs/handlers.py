@@ -1,0 +1,136 @@
+"""What the relay does with each kind of task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Protocol
+
+import structlog
+
+from nxt_domain.messaging.events import DELIVERY_EVENT, delivery_event_from_payload
+from nxt_domain.meters.news import HOURLY_REPORT, SOCKET_EVENT, TOP_UP_COMMAND
+from nxt_domain.meters.use_cases.apply_delivery_events import ApplyDeliveryEvents
+from nxt_domain.orders.use_cases.gateway_events import GATEWAY_EVENT, ProcessGatewayEvents
+from nxt_domain.shared.alerts import ALERT
+from nxt_domain.shared.errors import InvalidInput
+from nxt_domain.shared.outbox import ClaimedTask
+from nxt_domain.shared.realtime import Realtime
+from nxt_entrypoints.jobs.relay import Lane
+
+_log = structlog.get_logger(__name__)
+_ATTEMPTS_BEFORE_ALERT = 5
+
+
+class ReportReceiver(Protocol):
+    """Takes hourly reports: the telemetry role, in this process or another."""
+
+    async def send(self, reports: Sequence[Mapping[str, object]]) -> None:
+        """Return when the reports are durable."""
+
+
+class Fulfilment(Protocol):
+    """Gives paid orders their command."""
+
+    async def __call__(self, order_id: int) -> None:
+        """Do what is missing for one order."""
+
+
+class Handlers:
+    """Binds kinds of tasks to use cases.
+
+    Args:
+        apply_delivery_events: For ``DELIVERY_EVENT``.
+        process_gateway_events: For ``GATEWAY_EVENT``.
+        fulfil_top_up: For ``TOP_UP_COMMAND``.
+        realtime: For ``SOCKET_EVENT``.
+        reports: For ``HOURLY_REPORT``.
+        forwards_reports: Whether hourly reports are passed on at all (R6).
+    """
+
+    def __init__(
+        self,
+        *,
+        apply_delivery_events: ApplyDeliveryEvents,
+        process_gateway_events: ProcessGatewayEvents,
+        fulfil_top_up: Fulfilment,
+        realtime: Realtime,
+        reports: ReportReceiver,
+        forwards_reports: bool,
+    ) -> None:
+        self._apply_delivery_events = apply_delivery_events
+        self._process_gateway_events = process_gateway_events
+        self._fulfil_top_up = fulfil_top_up
+        self._realtime = realtime
+        self._reports = reports
+        self._forwards_reports = forwards_reports
+
+    def lanes(self) -> Sequence[Lane]:
+        """One lane per kind, so that a slow effect holds up no other."""
+        return (
+            Lane(kind=DELIVERY_EVENT, handle=self.delivery_events, batch=100, delay=timedelta(seconds=1)),
+            Lane(kind=GATEWAY_EVENT, handle=self.gateway_events, batch=20),
+            Lane(kind=TOP_UP_COMMAND, handle=self.top_up, batch=1),
+            Lane(kind=SOCKET_EVENT, handle=self.socket_events, batch=100, delay=timedelta(seconds=1)),
+            Lane(kind=HOURLY_REPORT, handle=self.hourly_reports, batch=100, delay=timedelta(minutes=1)),
+            Lane(kind=ALERT, handle=self.alerts, batch=20),
+        )
+
+    async def delivery_events(self, tasks: Sequence[ClaimedTask]) -> None:
+        """Apply what the delivery layer reports, many at a time."""
+        await self._apply_delivery_events([delivery_event_from_payload(task.payload) for task in tasks])
+
+    async def gateway_events(self, tasks: Sequence[ClaimedTask]) -> None:
+        """Verify what the payment gateway said."""
+        await self._process_gateway_events([_integer(task, "event_id") for task in tasks])
+
+    async def top_up(self, tasks: Sequence[ClaimedTask]) -> None:
+        """Give one paid order its token and message; it is tried for ever, and people hear of it [PAY-116]."""
+        (task,) = tasks
+        if task.attempts >= _ATTEMPTS_BEFORE_ALERT:
+            _log.error("a paid top-up still has no command", code="TOP_UP_WAITING", order_id=task.order_id)
+        await self._fulfil_top_up(_integer(task, "order_id"))
+
+    async def socket_events(self, tasks: Sequence[ClaimedTask]) -> None:
+        """Tell dashboards, in order."""
+        for task in tasks:  # the order of one interaction's news is the order of its commits [API-165]
+            await self._realtime.emit(
+                room=_text(task, "room"), event=_text(task, "event"), payload=_object(task, "message")
+            )
+
+    async def hourly_reports(self, tasks: Sequence[ClaimedTask]) -> None:
+        """Pass meters' reports on to the telemetry role, in one call."""
+        if self._forwards_reports:
+            await self._reports.send([task.payload for task in tasks])
+
+    async def alerts(self, tasks: Sequence[ClaimedTask]) -> None:
+        """Write alerts where operators look: a log record of level error with a stable code [PAY-134]."""
+        for task in tasks:
+            facts = task.payload.get("facts")
+            _log.error(
+                _text(task, "text"),
+                code=_text(task, "code"),
+                subject=_text(task, "subject"),
+                facts=facts if isinstance(facts, Mapping) else {},
+            )
+
+
+def _integer(task: ClaimedTask, name: str) -> int:
+    value = task.payload.get(name)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidInput(f"Task {task.id} has no {name}", code="TASK_MALFORMED")
+    return value
+
+
+def _text(task: ClaimedTask, name: str) -> str:
+    value = task.payload.get(name)
+    if not isinstance(value, str):
+        raise InvalidInput(f"Task {task.id} has no {name}", code="TASK_MALFORMED")
+    return value
+
+
+def _object(task: ClaimedTask, name: str) -> Mapping[str, object]:
+    value = task.payload.get(name)
+    if not isinstance(value, Mapping):
+        raise InvalidInput(f"Task {task.id} has no {name}", code="TASK_MALFORMED")
+    return value

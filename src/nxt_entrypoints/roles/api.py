@@ -1,0 +1,106 @@
+"""The API role: REST, Socket.IO and webhooks in; no long work."""
+
+from __future__ import annotations
+
+import attrs
+
+from nxt_adapters.chirpstack.ingress import ChirpStackIngress
+from nxt_adapters.socketio import SocketServer
+from nxt_adapters.socketio.server import SocketAuth
+from nxt_domain.identity.model import Principal
+from nxt_domain.messaging.use_cases.apply_event import ApplyDeviceEvent
+from nxt_domain.orders.use_cases.gateway_events import ReceiveGatewayEvent
+from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPublicOrder, InitialisePublicOrder
+from nxt_entrypoints.api.app import build_api
+from nxt_entrypoints.api.own_orders import VerifyOwnOrder
+from nxt_entrypoints.api.webhook_secrets import WebhookGuard
+from nxt_entrypoints.container import Container
+from nxt_entrypoints.http.guards import Gate
+from nxt_entrypoints.http.rate_limit import ValkeyRateLimiter
+from nxt_entrypoints.roles.base import Process, registry
+from nxt_entrypoints.settings.roles import Role
+
+
+class ContainerServices:
+    """``ApiServices`` out of the container, each made when a route first needs it.
+
+    Args:
+        container: The process's objects.
+    """
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+
+    @property
+    def initialise_public_order(self) -> InitialisePublicOrder:
+        """See ``ApiServices``."""
+        return self._container.initialise_public_order()
+
+    @property
+    def check_public_order(self) -> CheckPublicOrder:
+        """See ``ApiServices``."""
+        return self._container.check_public_order()
+
+    @property
+    def cancel_public_order(self) -> CancelPublicOrder:
+        """See ``ApiServices``."""
+        return self._container.cancel_public_order()
+
+    @property
+    def verify_order(self) -> VerifyOwnOrder:
+        """See ``ApiServices``."""
+        return self._container.verify_order()
+
+    @property
+    def webhook_guard(self) -> WebhookGuard:
+        """See ``ApiServices``."""
+        return self._container.webhook_guard()
+
+    @property
+    def receive_gateway_event(self) -> ReceiveGatewayEvent:
+        """See ``ApiServices``."""
+        return self._container.receive_gateway_event()
+
+    @property
+    def chirpstack_ingress(self) -> ChirpStackIngress:
+        """See ``ApiServices``."""
+        return self._container.chirpstack_ingress()
+
+    @property
+    def apply_device_event(self) -> ApplyDeviceEvent:
+        """See ``ApiServices``."""
+        return self._container.apply_device_event()
+
+
+async def start_api(process: Process) -> None:
+    """Open the API role in a process."""
+    container, settings = process.container, process.settings
+    security = settings.artifact.security
+    gate = Gate(
+        user=container.authenticate_user(),
+        key=container.authenticate_key(),
+        ingress_key=settings.text_or_none("CHIRPSTACK_INGRESS_KEY"),
+    )
+
+    async def authenticate(token: str | None, key: str | None) -> Principal:
+        return await gate.authenticate(token=token, key=key)
+
+    http = attrs.evolve(process.http_settings(), cors_origins=security.cors_origins)
+    sockets = SocketServer(
+        authenticate=authenticate,
+        grid_owners=container.grid_owners(),
+        clock=container.clock(),
+        mode=SocketAuth(security.socket_auth),
+        valkey_url=settings.valkey_url,
+        origins=security.cors_origins,
+    )
+    app = build_api(
+        ContainerServices(container),
+        gate=gate,
+        settings=http,
+        sockets=sockets,
+        readiness=process.readiness(),
+        limiter=ValkeyRateLimiter(container.valkey(), http.limits),
+        registry=registry,
+    )
+    await process.listen(Role.API, app)

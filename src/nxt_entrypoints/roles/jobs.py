@@ -1,0 +1,153 @@
+"""The jobs role: settlement, outbox relay, message engine, notifications, and the calendar on RQ."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+import attrs
+
+from nxt_domain.shared.wakeups import Channel
+from nxt_entrypoints.jobs.calendar import CALENDAR
+from nxt_entrypoints.jobs.handlers import Handlers, ReportReceiver
+from nxt_entrypoints.jobs.http import build_jobs
+from nxt_entrypoints.jobs.loops import work_until_stopped
+from nxt_entrypoints.jobs.maintenance import Maintenance
+from nxt_entrypoints.jobs.message_engine import EngineSettings, MessageEngine
+from nxt_entrypoints.jobs.messaging_metrics import PrometheusMessagingMetrics
+from nxt_entrypoints.jobs.relay import OutboxRelay
+from nxt_entrypoints.jobs.rq_threads import JobFunction, RqThreads
+from nxt_entrypoints.roles.base import Process, registry
+from nxt_entrypoints.settings.roles import Role
+from nxt_entrypoints.wiring import messages
+
+_SETTLEMENT_POLL_S = 2.0
+_NOTIFICATIONS_POLL_S = 2.0
+
+
+async def start_jobs(process: Process, reports: ReportReceiver | None) -> None:
+    """Open the jobs role in a process.
+
+    Args:
+        process: The process.
+        reports: A telemetry role in the same process; None: it is called over HTTP.
+    """
+    capabilities = process.settings.artifact.capabilities
+    if capabilities.metering.enabled:
+        _start_engine(process)
+    if capabilities.payments.enabled:
+        _start_settlement(process)
+    if messages.is_configured(process.settings):
+        _start_notifications(process)
+    _start_relay(process, reports)
+    if process.settings.jobs_enabled:
+        _start_calendar(process)
+    app = build_jobs(
+        gate=process.internal_gate(),
+        settings=process.http_settings(),
+        readiness=process.readiness(),
+        registry=registry,
+    )
+    await process.listen(Role.JOBS, app)
+
+
+def _start_engine(process: Process) -> None:
+    container = process.container
+    messaging = process.settings.artifact.capabilities.metering.messaging
+    workshop = attrs.evolve(container.workshop(), metrics=PrometheusMessagingMetrics(registry))
+    settings = EngineSettings(is_enabled=messaging.engine.enabled, owner=container.name())
+    engine = MessageEngine(workshop, container.plugins(), settings)
+
+    async def run(stopping: asyncio.Event) -> None:
+        engine.start()
+        await stopping.wait()
+        await engine.stop()
+
+    process.run("message engine", run)
+
+
+def _start_settlement(process: Process) -> None:
+    settle = process.container.settle_orders()
+
+    async def work() -> int:
+        report = await settle()
+        return len(report.completed) + len(report.refused)
+
+    _start_worker(process, "settlement", work, Channel.SETTLEMENT, _SETTLEMENT_POLL_S)
+
+
+def _start_notifications(process: Process) -> None:
+    _start_worker(
+        process, "notifications", process.container.dispatch_sms(), Channel.NOTIFICATIONS, _NOTIFICATIONS_POLL_S
+    )
+
+
+def _start_worker(
+    process: Process, name: str, work: Callable[[], Awaitable[int]], channel: Channel, poll_s: float
+) -> None:
+    woken = process.container.wake_ups().subscribe(channel)
+
+    async def run(stopping: asyncio.Event) -> None:
+        await work_until_stopped(name, work, woken=woken, stopping=stopping, poll_s=poll_s)
+
+    process.run(name, run)
+
+
+def _start_relay(process: Process, reports: ReportReceiver | None) -> None:
+    container = process.container
+    receiver = reports
+    if receiver is None:
+        receiver = container.telemetry_role()
+        process.on_close(container.telemetry_role().close)
+    handlers = Handlers(
+        apply_delivery_events=container.apply_delivery_events(),
+        process_gateway_events=container.process_gateway_events(),
+        fulfil_top_up=container.fulfil_top_up(),
+        realtime=container.realtime(),
+        reports=receiver,
+        forwards_reports=process.settings.jobs_enabled,
+    )
+    relay = OutboxRelay(
+        queue=container.outbox_queue(),
+        lanes=handlers.lanes(),
+        owner=container.name(),
+        woken=partial(container.wake_ups().subscribe, Channel.OUTBOX),
+    )
+    process.run("outbox relay", relay.run)
+
+
+def _start_calendar(process: Process) -> None:
+    container = process.container
+    maintenance = Maintenance(container.engine())
+    functions: dict[str, JobFunction] = {
+        "release-suspended": container.release_suspended(),
+        "expire-interactions": container.expire_interactions(),
+        "refresh-hot-balances": maintenance.refresh_hot_balances,
+        "ensure-partitions": maintenance.ensure_partitions,
+        "purge-done-work": maintenance.purge_done_work,
+    }
+    if process.settings.artifact.capabilities.payments.enabled:
+        functions["reconcile-gateway-orders"] = container.reconcile_gateway_orders()
+    threads = RqThreads(
+        valkey_url=process.settings.valkey_url,
+        calendar=CALENDAR,
+        functions=_leased(process, functions),
+        name=container.name(),
+    )
+
+    async def run(stopping: asyncio.Event) -> None:
+        threads.start()
+        await stopping.wait()
+        await threads.stop()
+
+    process.run("calendar", run)
+
+
+def _leased(process: Process, functions: Mapping[str, JobFunction]) -> Mapping[str, JobFunction]:
+    return {name: partial(_under_lease, process, name, function) for name, function in functions.items()}
+
+
+async def _under_lease(process: Process, name: str, function: JobFunction) -> object:
+    async with process.container.job_leases().hold(name) as is_ours:
+        return await function() if is_ours else "skipped: another process runs it"

@@ -1,0 +1,79 @@
+"""The telemetry role: ingress of device data, the MQTT subscriber and the grid twin."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from nxt_adapters.supabase.grid_state import SupabaseGridState
+from nxt_adapters.supabase.meter_facts import SupabaseMeterRegister
+from nxt_adapters.timescale.pool import SeriesPool, create_series_pool
+from nxt_adapters.timescale.series_store import TimescaleSeriesStore
+from nxt_domain.shared.clock import Clock
+from nxt_domain.telemetry.use_cases.follow_plant import FollowPlant
+from nxt_domain.telemetry.use_cases.record_reports import RecordHourlyReports
+from nxt_entrypoints.roles.base import Process, registry
+from nxt_entrypoints.settings.roles import Role
+from nxt_entrypoints.telemetry_api.app import build_telemetry
+from nxt_entrypoints.wiring.plants import plant_monitor
+
+
+class TelemetryParts:
+    """What the role consists of; ``TelemetryServices`` for its routes, ``ReportReceiver`` for a jobs role beside it.
+
+    Args:
+        record_hourly_reports: Turns counters into consumption.
+        clock: Tells the time.
+    """
+
+    def __init__(self, record_hourly_reports: RecordHourlyReports, clock: Clock) -> None:
+        self.record_hourly_reports = record_hourly_reports
+        self.clock = clock
+
+    async def send(self, reports: Sequence[Mapping[str, object]]) -> None:
+        """Record reports of a jobs role in the same process [API-186]."""
+        await self.record_hourly_reports.record_bodies(list(reports))
+
+
+async def start_telemetry(process: Process) -> TelemetryParts:
+    """Open the telemetry role in a process."""
+    container, settings = process.container, process.settings
+    pool = create_series_pool(settings.series_url)
+    await pool.open(wait=False)
+    process.on_close(pool.close)
+    meters = SupabaseMeterRegister(container.engine())
+    parts = TelemetryParts(
+        RecordHourlyReports(TimescaleSeriesStore(pool), meters, container.clock()), container.clock()
+    )
+    _follow_plants(process)
+    app = build_telemetry(
+        parts,
+        gate=process.internal_gate(),
+        settings=process.http_settings(),
+        readiness=process.readiness(timescale_db=lambda: _probe(pool)),
+        registry=registry,
+    )
+    await process.listen(Role.TELEMETRY, app)
+    return parts
+
+
+def _follow_plants(process: Process) -> None:
+    monitor = plant_monitor(process.settings) if process.settings.jobs_enabled else None
+    if monitor is None:
+        return
+    follow = FollowPlant(monitor, SupabaseGridState(process.container.engine()), process.container.clock())
+
+    async def run(stopping: asyncio.Event) -> None:
+        following = asyncio.create_task(follow.run())
+        waiting = asyncio.create_task(stopping.wait())
+        await asyncio.wait({following, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        await monitor.stop()
+        waiting.cancel()
+        await following
+
+    process.run("plants", run)
+
+
+async def _probe(pool: SeriesPool) -> None:
+    async with pool.connection(timeout=1.0) as connection:
+        await connection.execute("select 1")

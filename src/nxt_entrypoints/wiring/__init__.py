@@ -1,0 +1,1 @@
+"""Choosing and building adapters from settings; the container puts the results together."""

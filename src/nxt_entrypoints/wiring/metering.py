@@ -1,0 +1,95 @@
+"""Meters' adapters: delivery plug-ins, token makers, pace and patience."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from nxt_adapters.chirpstack import (
+    DEFAULT_POLICY,
+    PLUGIN_ID,
+    ChirpStackApi,
+    ChirpStackIngress,
+    ChirpStackNetworkServer,
+    ChirpStackSettings,
+)
+from nxt_domain.grids.model import CommunicationProtocol
+from nxt_domain.messaging.plugins import PluginSet
+from nxt_domain.messaging.ports import PushPlugin
+from nxt_domain.messaging.retry import RetryPolicy
+from nxt_domain.messaging.tuning import DeliveryPolicy, Tuning
+from nxt_domain.meters.use_cases.top_ups import TokenMakers
+from nxt_domain.tokens.ports import LocalTokenMaker, TokenVendor
+from nxt_domain.tokens.test_vendor import TestTokenMaker
+from nxt_entrypoints.settings.artifact import DeviceAdapter
+from nxt_entrypoints.settings.settings import Settings
+
+_CHIRPSTACK_IDS = frozenset({"calin-chirpstack", "calin-lorawan"})
+
+
+def chirpstack_api(settings: Settings) -> ChirpStackApi:
+    """Open the (lazy) channel to ChirpStack."""
+    token = settings.secret("CHIRPSTACK_API_TOKEN")
+    return ChirpStackApi(
+        ChirpStackSettings(
+            api_url=settings.text("CHIRPSTACK_API_URL"),
+            api_token=token.reveal,
+            is_tls=settings.has("CHIRPSTACK_API_TLS") and settings.flag("CHIRPSTACK_API_TLS"),
+            policy=DEFAULT_POLICY,
+        )
+    )
+
+
+def chirpstack_ingress(settings: Settings) -> ChirpStackIngress:
+    """Read what ChirpStack posts."""
+    return ChirpStackIngress(lambda: settings.text_or_none("CHIRPSTACK_INGRESS_KEY"))
+
+
+def plugins(settings: Settings, chirpstack: ChirpStackApi | None) -> PluginSet:
+    """Collect the enabled delivery plug-ins.
+
+    Args:
+        settings: Names them under ``capabilities.metering.deviceAdapters``.
+        chirpstack: Its channel; None: ChirpStack is not enabled.
+    """
+    metering = settings.artifact.capabilities.metering
+    push: list[PushPlugin] = [] if chirpstack is None else [ChirpStackNetworkServer(chirpstack)]
+    adapters = metering.device_adapters if metering.enabled else ()
+    own = next((adapter for adapter in adapters if adapter.provider in _CHIRPSTACK_IDS), None)
+    tunings = {} if own is None else {PLUGIN_ID: _tuning(own)}
+    return PluginSet.of(push=push, tunings=tunings)
+
+
+def uses_chirpstack(settings: Settings) -> bool:
+    """Whether the artifact enables meters behind ChirpStack."""
+    metering = settings.artifact.capabilities.metering
+    return metering.enabled and any(adapter.provider in _CHIRPSTACK_IDS for adapter in metering.device_adapters)
+
+
+def delivery_policy(settings: Settings) -> DeliveryPolicy:
+    """Read what holds for messages of all plug-ins."""
+    delivery = settings.artifact.capabilities.metering.messaging.delivery
+    return DeliveryPolicy(
+        retry=RetryPolicy(
+            max_retries=delivery.max_retries,
+            base_delay_ms=delivery.retry_base_delay_ms,
+            multiplier=delivery.retry_backoff_multiplier,
+            max_delay_ms=delivery.retry_max_delay_ms,
+        ),
+        message_ttl_s=delivery.message_ttl_seconds,
+        archive_days=delivery.archive_days,
+    )
+
+
+def token_makers(settings: Settings) -> TokenMakers:
+    """Choose who makes the tokens of each protocol; a vendor that this version lacks makes none, and tasks wait."""
+    metering = settings.artifact.capabilities.metering
+    known: Mapping[str, LocalTokenMaker | TokenVendor] = {"test": TestTokenMaker()}
+    chosen = {protocol: metering.token_vendor(protocol.value).provider for protocol in CommunicationProtocol}
+    return {protocol: known[vendor] for protocol, vendor in chosen.items() if vendor in known}
+
+
+def _tuning(adapter: DeviceAdapter) -> Tuning:
+    given = attrs.asdict(adapter.tuning)
+    return Tuning(**{name: value for name, value in given.items() if value is not None})

@@ -1,0 +1,26 @@
+"""The payment gateway's adapter."""
+
+from __future__ import annotations
+
+from nxt_adapters.flutterwave.accounts import FlutterwaveAccounts
+from nxt_domain.orders.merchants import MerchantKeys
+from nxt_entrypoints.settings.settings import Settings
+
+
+def merchant_accounts(settings: Settings) -> FlutterwaveAccounts:
+    """Build the merchant accounts; without the platform's keys, payments answer 503 and all else works [PAY-13]."""
+    return FlutterwaveAccounts(
+        base_url=settings.text("FLW_API"),
+        platform=_platform_keys(settings),
+        credentials_ttl_s=settings.number("FLW_CREDENTIALS_TTL_S"),
+    )
+
+
+def _platform_keys(settings: Settings) -> MerchantKeys | None:
+    if not (settings.has("FLW_PUBLIC_KEY") and settings.has("FLW_SECRET_KEY")):
+        return None
+    return MerchantKeys(
+        public_key=settings.text("FLW_PUBLIC_KEY"),
+        secret_key=settings.text("FLW_SECRET_KEY"),
+        webhook_secret=settings.text_or_none("FLW_WEBHOOK_SECRET"),
+    )
