@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from tests.support.identity_world import IdentityWorld
 
 from nxt_entrypoints.http.app import HttpSettings, build_app
 from nxt_entrypoints.http.routes import Route
-from tests.support.identity_world import IdentityWorld
 
 Serve = Callable[..., Any]
 

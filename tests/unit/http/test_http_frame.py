@@ -13,6 +13,7 @@ import attrs
 import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
+from tests.unit.http.conftest import Serve
 
 from nxt_domain.shared.errors import (
     Conflict,
@@ -32,7 +33,6 @@ from nxt_entrypoints.http.fields import IdPath, PurchaseAmount
 from nxt_entrypoints.http.operations import Readiness
 from nxt_entrypoints.http.results import Binary, Stream, Text
 from nxt_entrypoints.http.routes import LARGE_MAX_BODY, Guard, RequestFacts, route
-from tests.unit.http.conftest import Serve
 
 PUBLIC = Guard.PUBLIC
 
