@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
 import nox
 
@@ -11,11 +11,12 @@ nox.options.reuse_existing_virtualenvs = True
 nox.needs_version = ">=2024.10"
 
 _SOURCES = ("src", "tests", "benchmarks", "examples", "tools", "alembic", "noxfile.py")
+_PYTEST = ("pytest", "-n", "auto", "--dist", "loadgroup")
 
 
-def _install(session: nox.Session, *extras: str) -> None:
-    """Install the project with extras, at the versions that the lock file pins."""
-    session.install("-c", "requirements.lock", "-e", f".[{','.join(extras)}]")
+def _install(session: nox.Session, extra: str) -> None:
+    """Install the project with an extra, at the versions that the lock file pins."""
+    session.install("-c", "requirements.lock", "-e", f".[{extra}]")
 
 
 @nox.session
@@ -39,21 +40,31 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test that runs by default; arguments go to pytest."""
     _install(session, "dev")
-    session.run("pytest", "-n", "auto", "--dist", "loadgroup", *(session.posargs or ["-m", "not nightly"]))
+    session.run(*_PYTEST, *(session.posargs or ["-m", "not nightly"]))
 
 
 @nox.session
 def nightly(session: nox.Session) -> None:
-    """Run the long tests, too."""
+    """Run all tests, the long ones too."""
     _install(session, "dev")
-    session.run("pytest", "-n", "auto", "--dist", "loadgroup", *session.posargs)
+    session.run(*_PYTEST, *session.posargs)
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Measure which lines and branches the tests reach."""
     _install(session, "dev")
-    session.run("pytest", "-n", "auto", "--dist", "loadgroup", "-m", "not nightly", "--cov", "--cov-report=term-missing")
+    session.run(*_PYTEST, "-m", "not nightly", "--cov=src", "--cov-branch", "--cov-report=term-missing:skip-covered")
+
+
+@nox.session
+def notebook(session: nox.Session) -> None:
+    """Install the wheel without extras, and run the examples on it: the domain needs no service."""
+    folder = session.create_tmp()
+    session.run("pip", "wheel", "-q", "--no-deps", "-w", folder, ".")
+    session.install("-c", "requirements.lock", "--force-reinstall", *map(str, Path(folder).glob("nxt_backend-*.whl")))
+    session.run("python", "examples/domain_in_five_lines.py")
+    session.run("python", "tools/run_notebook.py", *map(str, Path("examples/notebooks").glob("*.ipynb")))
 
 
 @nox.session
@@ -64,12 +75,17 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def lock(session: nox.Session) -> None:
+    """Remake ``requirements.lock`` with the newest versions that fit."""
+    session.run("python", "tools/lock.py")
+
+
+@nox.session
 def benchmarks(session: nox.Session) -> None:
     """Run the benchmarks, each of which prints ours, the limit and the ratio."""
     _install(session, "dev")
-    for name in sorted(os.listdir("benchmarks")):
-        if name.endswith(".py") and not name.startswith("_"):
-            session.run("python", f"benchmarks/{name}", *session.posargs)
+    for path in sorted(Path("benchmarks").glob("[!_]*.py")):
+        session.run("python", str(path), *session.posargs)
 
 
 @nox.session
