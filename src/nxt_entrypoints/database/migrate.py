@@ -6,6 +6,7 @@ transaction of its own. Two commands at the same time wait for each other.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,8 @@ Progress = Callable[[str], None]
 
 VERSION_TABLES: dict[Plane, str] = {"relational": "alembic_version", "telemetry": "alembic_version"}
 _LOCK_TIMEOUT = "5s"
+# Alembic hands the running migration to scripts through module globals.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class DowngradeRefused(DomainError):
@@ -80,7 +83,7 @@ def upgrade(url: str, plane: Plane, *, progress: Progress | None = None) -> list
             progress(f"{plane} {revision}: {summary}")
 
     config = _config(plane)
-    with connected(url) as connection, _alone(connection, plane):
+    with _ONE_AT_A_TIME, connected(url) as connection, _alone(connection, plane):
         config.attributes.update(
             connection=connection, version_table=VERSION_TABLES[plane], on_version_apply=note, plane=plane
         )

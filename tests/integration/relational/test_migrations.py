@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import secrets
+import subprocess
+import sys
+from contextlib import ExitStack
 
 import psycopg
 import pytest
+from sqlalchemy.engine import make_url
+from tests.support.databases import empty_database, untouched_server
+from tests.support.ledger import entry, post
 
 from nxt_entrypoints.database import migrate
+from nxt_entrypoints.database.comparison import check
 
 
 def test_upgrade_runs_from_empty_and_twice(empty_url: str) -> None:
@@ -21,10 +28,26 @@ def test_upgrade_runs_from_empty_and_twice(empty_url: str) -> None:
 
 
 def test_two_upgrades_at_once_wait_for_each_other(empty_url: str) -> None:
-    """[REL-173] Steps are safe to start twice."""
-    with ThreadPoolExecutor(2) as pool:
-        runs = list(pool.map(lambda _: migrate.upgrade(empty_url, "relational"), range(2)))
-    assert sorted(map(len, runs)) == [0, len(max(runs, key=len))]
+    """[REL-173] [REL-186] Of two commands at the same time one applies the steps and the other finds them applied."""
+    outcomes = _upgrades(empty_url, empty_url)
+    assert sorted(outcomes) == ["0", str(len(_revisions()))]
+    assert migrate.current(empty_url, "relational") == migrate.head("relational")
+
+
+def _revisions() -> list[str]:
+    return [script.name for script in migrate.script_location("relational").glob("versions/*.py")]
+
+
+def _upgrades(*urls: str) -> list[str]:
+    program = (
+        "import sys; from nxt_entrypoints.database.migrate import upgrade;"
+        " print(len(upgrade(sys.argv[1], 'relational')))"
+    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    runs = [subprocess.Popen([sys.executable, "-c", program, url], **pipes) for url in urls]
+    results = [(*run.communicate(timeout=60), run.returncode) for run in runs]
+    assert [(error, code) for _, error, code in results] == [("", 0)] * len(urls)
+    return [out.strip() for out, _, _ in results]
 
 
 def test_downgrade_is_refused(relational_url: str) -> None:
@@ -47,3 +70,39 @@ def test_roles_are_limited(relational_url: str) -> None:
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement)
+
+
+def test_a_login_that_is_no_superuser_can_migrate_and_act(any_postgres_server: str) -> None:
+    """[R14] [R45] The owner needs CREATEROLE and its database, nothing more; the application's role stays limited."""
+    login = f"nxt_test_owner_{secrets.token_hex(4)}"
+    with empty_database(any_postgres_server) as url, psycopg.connect(any_postgres_server, autocommit=True) as admin:
+        database = make_url(url).database
+        admin.execute(f"create role {login} login createrole")
+        try:
+            admin.execute(f"alter database {database} owner to {login}")
+            if admin.info.server_version >= 160000:
+                # Roles that another login made are lent to the owner by whoever made them.
+                admin.execute(f"grant nxt_app, nxt_ledger to {login} with admin option")
+            own = make_url(url).set(username=login).render_as_string(hide_password=False)
+            migrate.upgrade(own, "relational")
+            assert check(own, "relational") == []
+            with psycopg.connect(own, autocommit=True) as connection:
+                connection.execute("set role nxt_app")
+                connection.execute("insert into organizations (name) values ('Oke Agbede')")
+                connection.execute("insert into wallets (organization_id) select id from organizations")
+                connection.execute("select internal.ensure_ledger_account('income:rental')")
+                post(connection, [entry("k", ("income:rental", "-1"), ("wallet:1", "1"))])
+                assert connection.execute("select balance from wallets").fetchone() == (1,)
+        finally:
+            admin.execute(f"drop database {database} with (force)")
+            admin.execute(f"drop owned by {login}")
+            admin.execute(f"drop role {login}")
+
+
+def test_databases_of_one_cluster_migrate_at_once() -> None:
+    """[R45] Roles belong to the cluster; migrations of several databases may make them in the same instant."""
+    with ExitStack() as stack:
+        server = stack.enter_context(untouched_server())
+        urls = [stack.enter_context(empty_database(server)) for _ in range(3)]
+        _upgrades(*urls)
+        assert [migrate.current(url, "relational") for url in urls] == [migrate.head("relational")] * 3

@@ -1,5 +1,7 @@
 -- Roles, schemas and the identity provider's stub, each only where it is missing [R14, R45, REL-172].
--- Roles belong to the cluster: another database's migration may make them in the same instant.
+-- Roles belong to the cluster: another database's migration may make them in the same instant, and is waited for.
+
+set local lock_timeout = '60s';
 
 do $$
 declare
@@ -47,6 +49,8 @@ begin
     end loop;
 end
 $$;
+
+set local lock_timeout = '5s';
 
 create schema if not exists internal;
 create schema if not exists messaging;
