@@ -21,7 +21,6 @@ import json
 import os
 import secrets
 import shutil
-import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -234,8 +233,3 @@ def _folder_mode() -> int:
 
 def _random_text() -> str:
     return secrets.token_urlsafe(32)
-
-
-def is_private(path: Path) -> bool:
-    """Whether nobody but the owner can reach a file."""
-    return stat.S_IMODE(path.stat().st_mode) & 0o077 == 0

@@ -55,6 +55,7 @@ _SETTINGS = {
     "synchronous_commit": "on",
     "full_page_writes": "on",
     "io_method": "sync",
+    "jit": "off",
     "max_locks_per_transaction": "128",
     "timezone": "UTC",
     "log_timezone": "UTC",

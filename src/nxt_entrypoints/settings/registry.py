@@ -44,6 +44,12 @@ _PREFIXES = (
     "RECONCILER_",
     "STS_GENERATOR_",
     "AYRTON_",
+    "DEVICE_MESSAGING_",
+    "TALOS_",
+    "YETI_",
+    "LOCH_",
+    "LOKI_",
+    "VRM_",
 )
 _FOREIGN = (
     "NXT_TEST_",  # services of the test suite (R57)
