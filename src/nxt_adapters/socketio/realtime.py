@@ -7,7 +7,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from socketio import AsyncPubSubManager  # type: ignore[import-untyped]  # python-socketio ships no types
+from socketio.async_pubsub_manager import AsyncPubSubManager  # type: ignore[import-untyped]  # python-socketio ships no types
 
 from nxt_domain.shared.errors import Unavailable
 

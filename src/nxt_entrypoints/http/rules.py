@@ -22,7 +22,7 @@ _DEGREES = re.compile(r"[+-]?\d{1,3}(\.\d{1,20})?", re.ASCII)
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?", re.ASCII)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Rule:
     """One check of one value.
 
