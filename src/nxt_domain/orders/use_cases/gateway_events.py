@@ -69,7 +69,7 @@ class ReceiveGatewayEvent:
                 await tx.outbox.add([task])
             await tx.commit()
         if event_id is not None and waits:
-            self._wake_ups.hint(Channel.GATEWAY_EVENTS)
+            self._wake_ups.hint(Channel.GATEWAY_EVENTS, Channel.OUTBOX)
         return event_id is not None
 
 
