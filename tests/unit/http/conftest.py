@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from tests.support.http_roles import Services, application
 from tests.support.identity_world import IdentityWorld
 
 from nxt_entrypoints.http.app import HttpSettings, build_app
@@ -35,3 +36,20 @@ async def serve(world: IdentityWorld) -> AsyncIterator[Serve]:
             return await stack.enter_async_context(TestClient(TestServer(app)))
 
         yield start
+
+
+@pytest.fixture
+def services() -> Services:
+    return Services()
+
+
+@pytest.fixture
+async def api(services: Services, world: IdentityWorld) -> Any:
+    async with TestClient(TestServer(application("api", services, world))) as client:
+        yield client
+
+
+@pytest.fixture
+async def telemetry(services: Services, world: IdentityWorld) -> Any:
+    async with TestClient(TestServer(application("telemetry", services, world))) as client:
+        yield client

@@ -6,13 +6,12 @@ import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
-from decimal import Decimal
 from typing import Any
 
-import attrs
 import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
+from tests.support.http_samples import JSON, ROUTES, Failures, echo
 from tests.unit.http.conftest import Serve
 
 from nxt_domain.shared.errors import (
@@ -27,99 +26,8 @@ from nxt_domain.shared.errors import (
     Unprocessable,
     UpstreamFailed,
 )
-from nxt_domain.shared.money import Currency
 from nxt_entrypoints.http.app import HttpSettings
-from nxt_entrypoints.http.fields import IdPath, PurchaseAmount
-from nxt_entrypoints.http.operations import Readiness
-from nxt_entrypoints.http.results import Binary, Stream, Text
-from nxt_entrypoints.http.routes import LARGE_MAX_BODY, Guard, RequestFacts, route
-
-PUBLIC = Guard.PUBLIC
-
-
-@attrs.frozen(kw_only=True)
-class Purchase:
-    amount: PurchaseAmount
-    currency: Currency
-
-
-@attrs.frozen(kw_only=True)
-class Bought:
-    id: int
-    amount: Decimal
-
-
-@attrs.frozen(kw_only=True)
-class Form:
-    id: str
-    status: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Wanted:
-    offset: int | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Signature:
-    verif_hash: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Failures:
-    error: Exception | None = None
-
-
-@route("POST", "/things/{id}", guard=PUBLIC, summary="Buy", tags=("things",))
-async def buy(path: IdPath, body: Purchase) -> Bought:
-    return Bought(id=path.id, amount=body.amount)
-
-
-@route("GET", "/things/{id}", guard=PUBLIC, summary="Read", tags=("things",))
-async def read(path: IdPath, query: Wanted) -> dict[str, object]:
-    return {"id": path.id, "offset": query.offset}
-
-
-@route("GET", "/nothing", guard=PUBLIC, summary="Nothing", tags=("things",))
-async def nothing() -> None: ...
-
-
-@route("POST", "/nothing", guard=PUBLIC, summary="Nothing", tags=("things",))
-async def post_nothing() -> None: ...
-
-
-@route("POST", "/form", guard=PUBLIC, summary="Form", tags=("things",))
-async def form(body: Form) -> Text:
-    return Text(f"CON {body.id} {body.status}")
-
-
-@route("POST", "/echo", guard=Guard.VENDOR, summary="Echo", tags=("things",), status=200, max_body=LARGE_MAX_BODY)
-async def echo(headers: Signature, body: object, facts: RequestFacts) -> dict[str, object]:
-    return {"body": body, "hash": headers.verif_hash, "bytes": len(facts.raw_body), "address": facts.client_address}
-
-
-@route("GET", "/file", guard=PUBLIC, summary="File", tags=("things",))
-async def file() -> Binary:
-    return Binary(content=b"\x89PNG", content_type="image/png", filename='a"b/../c.png')
-
-
-@route("GET", "/stream", guard=PUBLIC, summary="Stream", tags=("things",))
-async def stream() -> Stream:
-    async def lines() -> AsyncIterator[bytes]:
-        for number in range(3):
-            yield f"{number};x\n".encode()
-
-    return Stream(chunks=lines(), content_type="text/csv; charset=utf-8", filename="lines.csv")
-
-
-@route("POST", "/fail", guard=PUBLIC, summary="Fail", tags=("things",), statuses={"OLD_HABIT": 500})
-async def fail(services: Failures) -> None:
-    if services.error is not None:
-        raise services.error
-
-
-ROUTES = [buy, read, nothing, post_nothing, form, echo, file, stream, fail]
-JSON = {"Content-Type": "application/json"}
+from nxt_entrypoints.http.routes import LARGE_MAX_BODY
 
 
 @pytest.fixture
@@ -345,20 +253,6 @@ async def test_one_log_line_per_request_without_secrets(client: Any) -> None:
     assert "2348031234567" not in str(logs)
 
 
-async def test_figures_are_kept_per_route_and_bounded(serve: Serve) -> None:
-    """[API-40] [API-41]"""
-    registry = CollectorRegistry()
-    client = await serve(ROUTES, Failures(), registry=registry)
-    for number in range(3):
-        await client.get(f"/things/{number + 1}")
-        await client.get(f"/unknown/{number}")
-    page = await (await client.get("/metrics")).text()
-    assert 'nxt_http_requests_total{method="GET",role="api",route="/things/{id}",status="200"} 3.0' in page
-    assert 'nxt_http_requests_total{method="*",role="api",route="(unmatched)",status="404"} 3.0' in page
-    assert "/unknown/1" not in page
-    assert registry.get_sample_value("nxt_http_requests_in_flight", {"role": "api"}) == 0
-
-
 async def test_files_and_streams(client: Any) -> None:
     """[API-14] A name never breaks out of its header."""
     png = await client.get("/file")
@@ -400,59 +294,6 @@ async def test_the_inner_roles_send_no_cors_headers(serve: Serve) -> None:
     assert not [name for name in response.headers if name.startswith("Access-Control")]
 
 
-async def test_alive_and_ready(serve: Serve) -> None:
-    """[API-40] [API-200]"""
-
-    async def fine() -> None: ...
-
-    async def broken() -> None:
-        raise ConnectionError("10.0.0.7 refused")
-
-    async def hanging() -> None:
-        await asyncio.sleep(60)
-
-    ready = await serve(ROUTES, Failures(), readiness=Readiness(probes={"valkey": fine}))
-    assert await (await ready.get("/readyz")).json() == {"ok": True}
-    warned = await serve(ROUTES, Failures(), readiness=Readiness(warnings=lambda: ["system wallet 968 is missing"]))
-    assert await (await warned.get("/readyz")).json() == {"ok": True, "warnings": ["system wallet 968 is missing"]}
-
-    probes = {"primary_db": broken, "timescale_db": hanging, "valkey": fine}
-    ailing = await serve(ROUTES, Failures(), readiness=Readiness(probes=probes))
-    started = asyncio.get_running_loop().time()
-    answer = await ailing.get("/readyz")
-    assert (answer.status, await answer.json()) == (503, {"ok": False, "failing": ["primary_db", "timescale_db"]})
-    assert asyncio.get_running_loop().time() - started < 1.8
-    alive = await ailing.get("/HealthZ/")
-    assert (alive.status, await alive.json()) == (200, {"ok": True})
-
-
-async def test_a_hibernated_role_serves_only_operators(serve: Serve) -> None:
-    """[API-202]"""
-
-    async def broken() -> None:
-        raise ConnectionError
-
-    settings = HttpSettings(is_hibernated=True)
-    client = await serve(ROUTES, Failures(), settings=settings, readiness=Readiness(probes={"valkey": broken}))
-    ready = await client.get("/readyz")
-    assert (ready.status, await ready.json()) == (200, {"ok": True, "hibernated": True})
-    assert (await client.get("/healthz")).status == 200
-    assert (await client.get("/things/5")).status == 404
-    assert "/things/{id}" not in (await (await client.get("/openapi.json")).json())["paths"]
-
-
-async def test_a_capability_that_is_off_has_no_routes(serve: Serve) -> None:
-    """[API-194]"""
-
-    @route("GET", "/paid", guard=PUBLIC, summary="Paid", tags=(), capability="payments")
-    async def paid() -> None: ...
-
-    for enabled, status in ((frozenset({"payments"}), 200), (frozenset({"metering"}), 404), (None, 200)):
-        client = await serve([paid, nothing], settings=HttpSettings(capabilities=enabled))
-        assert (await client.get("/paid")).status == status
-        assert (await client.get("/nothing")).status == 200
-
-
 async def test_the_address_of_a_client_is_the_last_untrusted_hop(serve: Serve) -> None:
     """[R8] [API-193]"""
     forwarded = {**JSON, "X-Forwarded-For": "6.6.6.6, 203.0.113.9, 127.0.0.1"}
@@ -462,31 +303,6 @@ async def test_the_address_of_a_client_is_the_last_untrusted_hop(serve: Serve) -
     trusting = await serve([echo], settings=HttpSettings(trusted_proxies=["127.0.0.0/8"]))
     answer = await trusting.post("/echo", data=b"{}", headers=forwarded)
     assert (await answer.json())["address"] == "203.0.113.9"
-
-
-async def test_documents_come_from_the_declarations(client: Any) -> None:
-    """[API-40]"""
-    document = await (await client.get("/openapi.json")).json()
-    assert document["openapi"] == "3.1.0"
-    assert {"/things/{id}", "/form", "/healthz", "/openapi.json"} <= set(document["paths"])
-    purchase = document["components"]["schemas"]["Purchase"]
-    assert purchase["required"] == ["amount", "currency"]
-    assert purchase["properties"]["currency"] == {"type": "string", "enum": ["USD", "NGN", "EUR"]}
-    assert purchase["properties"]["amount"] == {
-        "type": "number",
-        "exclusiveMinimum": 0,
-        "minimum": 1,
-        "maximum": 10_000_000,
-        "multipleOf": 0.01,
-    }
-    buying = document["paths"]["/things/{id}"]["post"]
-    assert set(buying["responses"]) == {"201", "400", "413", "500", "503"}
-    page = await client.get("/docs")
-    text = await page.text()
-    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert "/things/{id}" in text
-    for reaching_out in ("http://", "https://", "<script", "<link", "@import", "url("):
-        assert reaching_out not in text
 
 
 @pytest.mark.parametrize(

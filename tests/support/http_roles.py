@@ -1,0 +1,116 @@
+"""The applications of all roles over fakes of their use cases."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from nxt_adapters.chirpstack.ingress import ChirpStackIngress, IngressMetrics
+from nxt_adapters.memory.database import MemoryClock
+from nxt_domain.orders.ports import PublicView
+from nxt_domain.orders.states import OrderStatus
+from nxt_domain.orders.use_cases.public_orders import InitialisedPurchase, PublicPurchase
+from nxt_domain.telemetry.model import HourlyReport, RecordedReports
+from nxt_entrypoints.api.app import build_api
+from nxt_entrypoints.api.webhook_secrets import WebhookGuard
+from nxt_entrypoints.http.app import HttpSettings
+from nxt_entrypoints.jobs.http import build_jobs
+from nxt_entrypoints.provisioning.app import build_provisioning
+from nxt_entrypoints.telemetry_api.app import build_telemetry
+from tests.support.identity_world import (
+    INGRESS_KEY,
+    IdentityWorld,
+)
+
+LOTS = HttpSettings(public_requests_per_minute=1_000_000)
+HASH = "secret-hash"
+
+
+class Verb:
+    """A use case that answers, or refuses, as told; remembers how it was called."""
+
+    def __init__(self, answer: object = None) -> None:
+        self.answer = answer
+        self.calls: list[tuple[Any, ...]] = []
+
+    async def __call__(self, *args: Any) -> Any:
+        self.calls.append(args)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer(*args) if callable(self.answer) else self.answer
+
+
+class Secrets:
+    def __init__(self) -> None:
+        self.secrets: dict[str, str | None] = {"platform": HASH, "org:7": "hash-of-7"}
+
+    async def webhook_secret(self, merchant: str) -> str | None:
+        return self.secrets.get(merchant)
+
+
+class Reports:
+    def __init__(self) -> None:
+        self.reports: list[HourlyReport] = []
+        self.bodies: list[object] = []
+        self.outcome: RecordedReports | Exception = RecordedReports(accepted=1)
+
+    async def record(self, reports: list[HourlyReport]) -> RecordedReports:
+        self.reports += reports
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+    async def record_bodies(self, bodies: list[object]) -> RecordedReports:
+        self.bodies = bodies
+        return await self.record([])
+
+
+class Services:
+    """The use cases of all roles."""
+
+    def __init__(self) -> None:
+        self.initialise_public_order = Verb(_initialised)
+        self.check_public_order = Verb(
+            PublicView(status=OrderStatus.PENDING, amount=Decimal("5.50"), external_reference="r")
+        )
+        self.cancel_public_order = Verb(OrderStatus.CANCELLED)
+        self.verify_order = Verb(50)
+        self.secrets = Secrets()
+        self.webhook_guard = WebhookGuard(self.secrets, is_production=True)
+        self.receive_gateway_event = Verb(True)
+        self.chirpstack_ingress = ChirpStackIngress(lambda: INGRESS_KEY, metrics=IngressMetrics(CollectorRegistry()))
+        self.apply_device_event = Verb()
+        self.record_hourly_reports = Reports()
+        self.clock = MemoryClock()
+
+
+def _initialised(purchase: PublicPurchase) -> InitialisedPurchase:
+    return InitialisedPurchase(
+        order_id=50,
+        external_reference=purchase.external_reference or "made",
+        organization_name="Sunny Grids",
+        grid_name="Umuoke",
+        meter_external_reference=purchase.meter_external_reference,
+        customer_full_name=None,
+        public_key="FLWPUBK_TEST-1",
+    )
+
+
+def application(role: str, services: Any, world: IdentityWorld) -> Any:
+    match role:
+        case "api":
+            return build_api(services, gate=world.gate, settings=LOTS)
+        case "telemetry":
+            return build_telemetry(services, gate=world.gate, settings=LOTS)
+        case "jobs":
+            return build_jobs(gate=world.gate, settings=LOTS)
+        case _:
+            return build_provisioning(gate=world.gate, settings=LOTS)
+
+
+async def refusal(response: Any) -> tuple[int, Any]:
+    body = await response.json()
+    assert body["statusCode"] == response.status
+    return response.status, body["message"]
