@@ -131,7 +131,7 @@ class MemoryRecordingSession:
         self._check_held(hours.meter_id.tolist())
         merged = hours.merge_duplicates("meter_id", "created_at")
         for place, key in enumerate(_keys(merged.meter_id.tolist(), merged.created_at)):
-            row = self._store.hours.setdefault(key, _blank_row())
+            row = self._store.hours.setdefault(key, blank_row())
             _fill_copies(row, facts[key[0]])
             values = {name: column[place] for name, column in merged.columns().items()}
             _set_known(row, {name: _float(values[name]) for name in ("counter_kwh", "kwh_credit_available")})
@@ -223,7 +223,8 @@ def _keys(meter_ids: Sequence[int], hours: TimeColumn) -> list[tuple[int, dateti
     return [(meter, from_column_time(hour)) for meter, hour in zip(meter_ids, hours, strict=True)]
 
 
-def _blank_row() -> HourRow:
+def blank_row() -> HourRow:
+    """Return an hourly row in which nothing is known."""
     names = (*_COPIES, *_STATE, "consumption_kwh", "consumption_source", "consumption_quality", "is_fs_consumption")
     return dict.fromkeys((*names, "is_hps_consumption", "counter_kwh", "kwh_credit_available"))
 

@@ -69,6 +69,7 @@ const serve = async (messages) => {
   handler.detach(true)
   await db.exec('ROLLBACK')
   await db.exec('DISCARD ALL')
+  await db.exec('SET search_path TO "$user", public') // what a server has by default, and this build has not
 }
 
 let turn = Promise.resolve()
