@@ -22,6 +22,8 @@ class UpOptions:
         traffic_per_minute: Purchases a minute and village; 0 for none (R10).
         report_every_s: Seconds between reports of a simulated meter (R36).
         log_level: Least level of the roles' logs.
+        min_interval_ms: Spacing of downlinks in a village; ``None`` for the plug-in's two seconds (R9).
+        speed: Divides the simulated delays of radio and couriers.
     """
 
     data: Path | None = None
@@ -30,6 +32,8 @@ class UpOptions:
     traffic_per_minute: float = 6.0
     report_every_s: float = 300.0
     log_level: str = "INFO"
+    min_interval_ms: int | None = None
+    speed: float = 1.0
 
 
 class RoleList(click.ParamType[tuple[Role, ...]]):

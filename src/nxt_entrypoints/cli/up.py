@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     epilog=examples(
         "nxt up",
         "nxt up --data ./demo --port 8080",
-        "nxt up --json --traffic 0 | tee up.json",
+        "nxt up --json --no-traffic | tee up.json",
     )
 )
 @click.option(
@@ -51,10 +51,31 @@ if TYPE_CHECKING:
     show_default=True,
     help="Least level of the roles' logs.",
 )
+@click.option("--no-traffic", is_flag=True, help="No purchases; the same as --traffic 0.")
+@click.option(
+    "--min-interval-ms",
+    type=click.IntRange(0, 600_000),
+    help="Time between downlinks of a village, for tests under load. Default: the plug-in's 2000.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.1, 1000),
+    default=1.0,
+    show_default=True,
+    help="How much faster than life simulated radio and couriers are.",
+)
 @json_option
 def up(
-    data: Path | None, port: int | None, traffic: float, report_every: float, log_level: str, as_json: bool
-) -> int:  # fmt: skip
+    data: Path | None,
+    port: int | None,
+    traffic: float,
+    report_every: float,
+    log_level: str,
+    no_traffic: bool,
+    min_interval_ms: int | None,
+    speed: float,
+    as_json: bool,
+) -> int:
     """Run everything on this machine, without containers.
 
     Starts PostgreSQL, Valkey and an MQTT broker from wheels, brings the schema up to date, seeds a demo
@@ -65,9 +86,11 @@ def up(
         data=data,
         port=port,
         as_json=as_json,
-        traffic_per_minute=traffic,
+        traffic_per_minute=0.0 if no_traffic else traffic,
         report_every_s=report_every,
         log_level=log_level,
+        min_interval_ms=min_interval_ms,
+        speed=speed,
     )
     run: Callable[[UpOptions], Awaitable[int]] = importlib.import_module("nxt_entrypoints.demo.up").run
 

@@ -23,7 +23,7 @@ def render(figures: Figures, *, since: datetime, roles: Mapping[str, str]) -> Re
     Args:
         figures: See ``read_figures``.
         since: When the demo was started.
-        roles: State of each role by name, e.g. ``running``.
+        roles: State of each process by name, e.g. ``ready``.
     """
     minutes, seconds = divmod(int((datetime.now(UTC) - since).total_seconds()), 60)
     states = Text.assemble(*(part for item in roles.items() for part in _role(*item)))
@@ -37,7 +37,7 @@ def render(figures: Figures, *, since: datetime, roles: Mapping[str, str]) -> Re
 
 
 def _role(name: str, state: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    return (f"{name} ", "dim"), ("● ", "green" if state == "running" else "yellow")
+    return (f"{name} ", "dim"), ("● ", "green" if state == "ready" else "yellow")
 
 
 def _money(totals: Totals) -> Panel:

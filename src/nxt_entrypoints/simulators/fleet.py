@@ -95,8 +95,8 @@ class Village:
 
     grid_id: int
     timezone: str = "Africa/Lagos"
-    gateways: tuple[str, ...] = attrs.field(converter=tuple, default=())
-    meters: tuple[FleetMeter, ...] = attrs.field(converter=tuple, default=())
+    gateways: tuple[str, ...] = ()
+    meters: tuple[FleetMeter, ...] = ()
     plant: Plant | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -113,7 +113,7 @@ class Village:
 class Fleet:
     """The whole simulated world."""
 
-    villages: tuple[Village, ...] = attrs.field(converter=tuple, default=())
+    villages: tuple[Village, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         _unique("meter number", [meter.number for village in self.villages for meter in village.meters])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nxt_adapters.flutterwave.accounts import FlutterwaveAccounts
+from nxt_adapters.flutterwave.gateway import LIVE_API
 from nxt_domain.orders.merchants import MerchantKeys
 from nxt_entrypoints.settings.settings import Settings
 
@@ -10,7 +11,7 @@ from nxt_entrypoints.settings.settings import Settings
 def merchant_accounts(settings: Settings) -> FlutterwaveAccounts:
     """Build the merchant accounts; without the platform's keys, payments answer 503 and all else works [PAY-13]."""
     return FlutterwaveAccounts(
-        base_url=settings.text("FLW_API"),
+        base_url=settings.text_or_none("FLW_API") or LIVE_API,
         platform=_platform_keys(settings),
         credentials_ttl_s=settings.number("FLW_CREDENTIALS_TTL_S"),
     )

@@ -43,7 +43,7 @@ class FlutterwaveConfig:
     """
 
     port: int = 0
-    merchants: tuple[Merchant, ...] = attrs.field(converter=tuple)
+    merchants: tuple[Merchant, ...]
     webhook_retries: int = 3
     webhook_retry_s: float = 10.0
 
