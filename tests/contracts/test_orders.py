@@ -172,9 +172,7 @@ async def test_the_worked_example_of_the_ledger(world: PaymentsWorld) -> None:
 
 
 def _row(amount: str, wallet_id: int, status: str, before: str, after: str) -> Row:
-    return Row(
-        amount=Decimal(amount), wallet_id=wallet_id, status=status, before=Decimal(before), after=Decimal(after)
-    )
+    return Row(amount=Decimal(amount), wallet_id=wallet_id, status=status, before=Decimal(before), after=Decimal(after))
 
 
 async def test_text_messages_of_settled_and_refused_orders(world: PaymentsWorld) -> None:

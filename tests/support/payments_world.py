@@ -158,9 +158,7 @@ class PaymentsWorld:
 
     @property
     def verification(self) -> PaymentVerification:
-        return PaymentVerification(
-            begin=self.begin, accounts=self.accounts, clock=self.clock, wake_ups=self.wake_ups
-        )
+        return PaymentVerification(begin=self.begin, accounts=self.accounts, clock=self.clock, wake_ups=self.wake_ups)
 
     @property
     def receive(self) -> ReceiveGatewayEvent:
@@ -363,9 +361,7 @@ class MemoryWorld(PaymentsWorld):
                 tariffs=_tariffs("300"),
             )
         )
-        orders.know_author(
-            Author(account_id=41, account_type=AccountType.AGENT, role_id=31, name="Agent of Kalonda")
-        )
+        orders.know_author(Author(account_id=41, account_type=AccountType.AGENT, role_id=31, name="Agent of Kalonda"))
 
     def begin(self) -> MemoryPayments:
         return MemoryPayments(self.database)
@@ -521,9 +517,7 @@ class PostgresWorld(PaymentsWorld):
             connection_id,
             grid_id,
         )
-        session = self.one(
-            "insert into metering_hardware_install_sessions (meter_id) values (%s) returning id", meter
-        )
+        session = self.one("insert into metering_hardware_install_sessions (meter_id) values (%s) returning id", meter)
         commissioning = self.one(
             "insert into meter_commissionings (metering_hardware_install_session_id, meter_commissioning_status)"
             " values (%s, 'SUCCESSFUL') returning id",

@@ -1,0 +1,148 @@
+"""Port ``PaymentGateway``: one suite over the fake, and over Flutterwave's adapter against the simulated gateway."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any, Protocol
+
+import aiohttp
+import pytest
+
+from nxt_adapters.flutterwave.gateway import FlutterwaveGateway
+from nxt_adapters.memory.gateway_payments import MemoryGateway
+from nxt_adapters.resilience import CallPolicy, HttpCaller, RetryPolicy
+from nxt_domain.orders.gateway import GatewayTransaction, PaymentState
+from nxt_domain.orders.model import PaymentMethod
+from nxt_domain.orders.ports import GatewayFailed, PaymentGateway, UnknownPayment
+from nxt_entrypoints.simulators.flutterwave.simulator import Flutterwave, FlutterwaveConfig
+from nxt_entrypoints.simulators.flutterwave.webhook import Merchant
+from nxt_entrypoints.simulators.state import StateStore
+
+REFERENCE = "Sun_Power_Ltd+47001771477__2026-03-10T09:15:02.123Z"
+QUICK = CallPolicy(timeout_s=2.0, retry=RetryPolicy(attempts=2, wait_initial_s=0.01, wait_max_s=0.01, jitter_s=0.0))
+_STATES = {"successful": PaymentState.PAID, "failed": PaymentState.REFUSED, "pending": PaymentState.UNDECIDED}
+_METHODS = {"card": PaymentMethod.CREDIT_CARD, "bank_transfer": PaymentMethod.BANK_TRANSFER}
+
+
+class Gateway(Protocol):
+    """A gateway under test, with its payers."""
+
+    port: PaymentGateway
+
+    async def pay(self, amount: str, status: str = "successful", payment_type: str = "card") -> str: ...
+    def go_down(self) -> None: ...
+
+
+class FakeGateway:
+    def __init__(self) -> None:
+        self.fake = MemoryGateway()
+        self.port: PaymentGateway = self.fake
+        self._next = 1
+
+    async def pay(self, amount: str, status: str = "successful", payment_type: str = "card") -> str:
+        self._next += 1
+        self.fake.put(
+            GatewayTransaction(
+                id=str(self._next),
+                reference=REFERENCE,
+                state=_STATES[status],
+                status=status,
+                amount=Decimal(amount),
+                currency="NGN",
+                payment_type=payment_type,
+                method=_METHODS.get(payment_type),
+            )
+        )
+        return str(self._next)
+
+    def go_down(self) -> None:
+        self.fake.failure = GatewayFailed("down")
+
+
+class SimulatedGateway:
+    def __init__(self, simulator: Flutterwave, port: PaymentGateway, url: str) -> None:
+        self._simulator = simulator
+        self.port = port
+        self._url = url
+
+    async def pay(self, amount: str, status: str = "successful", payment_type: str = "card") -> str:
+        body: dict[str, Any] = {
+            "tx_ref": REFERENCE,
+            "amount": amount,
+            "currency": "NGN",
+            "status": status,
+            "payment_type": payment_type,
+        }
+        async with aiohttp.ClientSession() as payer, payer.post(f"{self._url}/pay", json=body) as answer:
+            assert answer.status == 200, await answer.text()
+            return str((await answer.json())["id"])
+
+    def go_down(self) -> None:
+        self._simulator.control.update({"down": True})
+
+
+@pytest.fixture(params=["memory", "flutterwave"])
+async def gateway(request: pytest.FixtureRequest) -> AsyncIterator[Gateway]:
+    if request.param == "memory":
+        yield FakeGateway()
+        return
+    merchant = Merchant(secret_key="FLWSECK_TEST-platform")
+    simulator = Flutterwave(FlutterwaveConfig(merchants=(merchant,)), StateStore())
+    await simulator.start()
+    url = simulator.http.url
+    caller = HttpCaller("flutterwave", QUICK)
+    port = FlutterwaveGateway(base_url=f"{url}/v3", secret_key=merchant.secret_key, caller=caller)
+    yield SimulatedGateway(simulator, port, url)
+    await caller.close()
+    await simulator.stop()
+
+
+async def test_a_payment_is_found_by_reference_and_by_id(gateway: Gateway) -> None:
+    """[PAY-61] [PAY-77] exact amounts; a ``+`` in a reference is no blank."""
+    paid = await gateway.pay("1000.25")
+    by_reference = await gateway.port.verify_by_reference(REFERENCE)
+    assert (by_reference.id, by_reference.reference) == (paid, REFERENCE)
+    assert (by_reference.amount, by_reference.currency) == (Decimal("1000.25"), "NGN")
+    assert (by_reference.state, by_reference.method) == (PaymentState.PAID, PaymentMethod.CREDIT_CARD)
+    assert (await gateway.port.verify_by_id(paid)).id == paid
+
+
+async def test_what_the_gateway_does_not_know(gateway: Gateway) -> None:
+    """[PAY-61] unknown is an answer, not a failure."""
+    with pytest.raises(UnknownPayment):
+        await gateway.port.verify_by_reference("nothing+of the kind")
+    with pytest.raises(UnknownPayment):
+        await gateway.port.verify_by_id("1")
+
+
+@pytest.mark.parametrize(("status", "state"), _STATES.items())
+async def test_states(gateway: Gateway, status: str, state: PaymentState) -> None:
+    """[PAY-62]"""
+    await gateway.pay("10", status=status)
+    answer = await gateway.port.verify_by_reference(REFERENCE)
+    assert (answer.status, answer.state) == (status, state)
+
+
+async def test_an_unknown_way_to_pay_is_still_a_payment(gateway: Gateway) -> None:
+    """[PAY-63]"""
+    await gateway.pay("10", payment_type="opay")
+    answer = await gateway.port.verify_by_reference(REFERENCE)
+    assert (answer.state, answer.payment_type, answer.method) == (PaymentState.PAID, "opay", None)
+
+
+async def test_of_several_attempts_the_newest_is_told(gateway: Gateway) -> None:
+    """[PAY-76] a refused card, then a transfer."""
+    await gateway.pay("10", status="failed")
+    second = await gateway.pay("10", payment_type="bank_transfer")
+    assert (await gateway.port.verify_by_reference(REFERENCE)).id == second
+
+
+async def test_a_gateway_that_is_down_tells_nothing(gateway: Gateway) -> None:
+    """[PAY-130] silence is an error, never an empty result."""
+    await gateway.pay("10")
+    gateway.go_down()
+    with pytest.raises(GatewayFailed):
+        await gateway.port.verify_by_reference(REFERENCE)
+    with pytest.raises(GatewayFailed):
+        await gateway.port.verify_by_id("1")
