@@ -7,10 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.support.ledger import connect, make_wallets
+from tests.support.payments_world import PaymentsTransaction
 
 from nxt_adapters.memory.ledger import MemoryLedger
 from nxt_adapters.supabase.engine import create_engine
-from nxt_domain.shared.errors import Unprocessable
+from nxt_adapters.supabase.ledger_audit import PostgresLedgerAudit
+from nxt_domain.shared.errors import InvalidInput, Unprocessable
+from nxt_domain.shared.money import Currency
 from nxt_domain.wallets.accounts import gateway_account, manual_account, suspense_account, wallet_account
 from nxt_domain.wallets.model import (
     Entry,
@@ -22,8 +26,6 @@ from nxt_domain.wallets.model import (
     UnbalancedEntry,
 )
 from nxt_domain.wallets.ports import Finding
-from tests.support.ledger import connect, make_wallets
-from tests.support.payments_world import PaymentsTransaction
 
 
 class Books:
@@ -59,8 +61,6 @@ async def books(request: pytest.FixtureRequest) -> AsyncIterator[Books]:
         ledger = MemoryLedger()
         yield Books(wallet_account(1), wallet_account(2), ledger.post, ledger.balances, ledger.findings)
         return
-    from nxt_adapters.supabase.ledger_audit import PostgresLedgerAudit
-
     url = request.getfixturevalue("relational_url")
     with connect(url, role=None) as owner:
         a, b = make_wallets(owner, 2)
@@ -164,22 +164,14 @@ async def test_the_outside_has_no_floor_and_suspense_has_one(books: Books) -> No
 
 async def test_currencies_never_mix(books: Books) -> None:
     """[PAY-20] an account of another currency is another account."""
-    usd = suspense_account("platform", _usd())
-    await books.post([entry("usd", (usd, "5"), (gateway_account("platform", _usd()), "-5"))])
+    usd = suspense_account("platform", Currency.USD)
+    await books.post([entry("usd", (usd, "5"), (gateway_account("platform", Currency.USD), "-5"))])
     assert await books.balance(usd) == 5
     assert await books.findings() == []
 
 
-def _usd() -> Any:
-    from nxt_domain.shared.money import Currency
-
-    return Currency.USD
-
-
 async def test_accounts_outside_the_chart_are_refused(books: Books) -> None:
     """PAY 5.2"""
-    from nxt_domain.shared.errors import InvalidInput
-
     with pytest.raises((InvalidInput, Unprocessable)):
         await books.move("one", "pocket:money", books.a, "1")
 

@@ -11,6 +11,7 @@ import psycopg
 from psycopg.rows import dict_row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from nxt_adapters.flutterwave.events import read_event
 from nxt_adapters.memory.database import MemoryClock, MemoryDatabase
 from nxt_adapters.memory.gateway_payments import MemoryMerchantAccounts
 from nxt_adapters.memory.payments import MemoryPayments
@@ -162,8 +163,6 @@ class PaymentsWorld:
 
     @property
     def receive(self) -> ReceiveGatewayEvent:
-        from nxt_adapters.flutterwave.events import read_event
-
         return ReceiveGatewayEvent(begin=self.begin, read_event=read_event, wake_ups=self.wake_ups)
 
     @property

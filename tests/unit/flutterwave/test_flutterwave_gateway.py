@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -148,7 +149,7 @@ async def test_trouble_is_asked_again_with_growing_pauses(server: Server, gatewa
     server.answers = [(503, ""), (429, ""), (500, ""), (200, EXAMPLE)]
     assert (await gateway.verify_by_reference(REFERENCE)).id == "288200108"
     times = [when for _, _, when in server.asked]
-    pauses = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
     assert len(pauses) == 3
     assert pauses[0] >= 0.01
     assert pauses[1] >= 0.03

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.unit.orders.orders_samples import party
 
 from nxt_domain.orders.meta import Author, Party, Unresolvable, order_meta
 from nxt_domain.orders.model import AccountType, ActorType, OrderMeta, OrderType
-from tests.unit.orders.orders_samples import party
 
 A = ActorType
 PLATFORM = 2

@@ -9,6 +9,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.orders.orders_samples import NOW, ORDER, TARIFFS
 
 from nxt_domain.grids.tariffs import MeterType, credit_value, energy_sold, tariff_of_meter
 from nxt_domain.orders import notices
@@ -20,7 +21,6 @@ from nxt_domain.orders.settlement import waiting_time
 from nxt_domain.orders.states import FailureCode, OrderStatus
 from nxt_domain.shared.errors import InvalidInput, Unprocessable
 from nxt_domain.shared.money import Currency
-from tests.unit.orders.orders_samples import NOW, ORDER, TARIFFS
 
 
 @pytest.mark.parametrize(

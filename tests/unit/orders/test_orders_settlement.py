@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import attrs
+from tests.unit.orders.orders_samples import NOW, ORDER, TARIFFS
 
 from nxt_domain.grids.tariffs import MeterType
 from nxt_domain.orders.model import NO_TARIFF, ActorType
@@ -12,7 +13,6 @@ from nxt_domain.orders.notices import Contact
 from nxt_domain.orders.settlement import Balances, SettlingOrder, SettlingWallet, SoldMeter, accounts_to_read, settle
 from nxt_domain.orders.states import FailureCode, OrderStatus
 from nxt_domain.shared.money import Currency
-from tests.unit.orders.orders_samples import NOW, ORDER, TARIFFS
 
 SYSTEM = SettlingWallet(id=968, currency=Currency.NGN, actor=ActorType.BANKING_SYSTEM)
 AGENT = SettlingWallet(

@@ -9,6 +9,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.orders.orders_samples import ORDER
 
 from nxt_domain.orders import states
 from nxt_domain.orders.model import Order
@@ -21,7 +22,6 @@ from nxt_domain.orders.states import (
     TransitionRefused,
     is_allowed,
 )
-from tests.unit.orders.orders_samples import ORDER
 
 S = OrderStatus
 NOW = datetime(2026, 3, 10, tzinfo=UTC)

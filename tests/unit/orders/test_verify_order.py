@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
+from tests.support.payments_world import MemoryWorld
 
 from nxt_domain.orders.gateway import PaymentState
 from nxt_domain.orders.model import Order
+from nxt_domain.orders.notices import Contact
 from nxt_domain.orders.ports import GatewayFailed
 from nxt_domain.orders.states import OrderStatus
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder
 from nxt_domain.orders.use_cases.verify_order import VerificationFailed, VerifyOrder
 from nxt_domain.shared.errors import DomainError, NotFound, Unprocessable
-from tests.support.payments_world import MemoryWorld
 
 
 @pytest.fixture
@@ -48,9 +50,9 @@ async def test_neither_field(world: MemoryWorld) -> None:
 
 async def test_unknown_orders(world: MemoryWorld) -> None:
     """[PAY-59]"""
-    with pytest.raises(NotFound, match="^Order with external reference nothing not found$"):
+    with pytest.raises(NotFound, match=r"^Order with external reference nothing not found$"):
         await verify(world)(external_reference="nothing")
-    with pytest.raises(NotFound, match="^Order with id 5 not found$"):
+    with pytest.raises(NotFound, match=r"^Order with id 5 not found$"):
         await verify(world)(5)
     with pytest.raises(NotFound):
         await verify(world)(external_reference="a\0b")
@@ -131,10 +133,6 @@ async def test_cancelled_orders_are_verified_too(world: MemoryWorld) -> None:
 
 async def test_a_refused_phone_purchase_tells_the_caller(world: MemoryWorld) -> None:
     """[PAY-78] one SMS to the session's phone."""
-    import attrs
-
-    from nxt_domain.orders.notices import Contact
-
     order = await world.buy()
     async with world.begin() as tx:
         tx.orders.know_session(3, Contact(account_id=None, phone="+2348030000099"))
