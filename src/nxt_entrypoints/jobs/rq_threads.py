@@ -14,10 +14,13 @@ from datetime import UTC, datetime
 
 import structlog
 from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.cron import CronScheduler
+from rq.exceptions import StopRequested
 from rq.timeouts import TimerDeathPenalty
+from rq.worker import WorkerStatus
 
 from nxt_entrypoints.jobs.calendar import ScheduledJob
 
@@ -86,6 +89,16 @@ class _Worker(SimpleWorker):
         """Look up every second, so that stopping does not take long."""
         return 1
 
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Tell Valkey that it lives; an idle worker that was asked to stop ends here."""
+        if self._stop_requested and self.get_state() != WorkerStatus.BUSY:
+            raise StopRequested
+        super().heartbeat(timeout, pipeline)
+
+    def request_end(self) -> None:
+        """Ask it to end after the job in hand; RQ's own way is a signal, which threads can't get."""
+        self._stop_requested = True
+
     def _install_signal_handlers(self) -> None:
         """Signals are the main thread's business."""
 
@@ -124,7 +137,7 @@ class RqThreads:
         """Let the running job end, then both threads."""
         self._stopping.set()
         if self._worker is not None:
-            self._worker._stop_requested = True  # noqa: SLF001 - RQ's own way is a signal, which threads can't get
+            self._worker.request_end()
         await asyncio.to_thread(self._join)
 
     def _join(self) -> None:
