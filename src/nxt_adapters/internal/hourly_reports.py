@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import structlog
+
 from nxt_adapters.resilience import CallFailed, CallPolicy, HttpCaller, RetryPolicy
 from nxt_domain.shared.errors import Unavailable, UpstreamFailed
+
+_log = structlog.get_logger(__name__)
 
 DEFAULT_POLICY = CallPolicy(timeout_s=30.0, connect_timeout_s=5.0, concurrency=4, retry=RetryPolicy(attempts=1))
 """One attempt: the outbox is the patient part."""
@@ -40,6 +44,11 @@ class TelemetryRole:
             raise Unavailable("The telemetry role can't be reached") from failed
         if reply.status != 201:
             raise UpstreamFailed(f"The telemetry role answered {reply.status}")
+        answer = reply.json()
+        ignored = answer.get("ignored") if isinstance(answer, Mapping) else None
+        if ignored:
+            # Repeating could not mend them; a report of a meter without customer is none of anybody's faults.
+            _log.warning("the telemetry role ignored reports", ignored=ignored)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -17,6 +17,9 @@ from nxt_domain.shared.json import Json
 
 _EXCERPT_BYTES = 2_000
 
+_JSON = msgspec.json.Encoder(decimal_format="number")
+"""Decimals are written as numbers, exactly as they are."""
+
 
 @attrs.frozen(kw_only=True)
 class HttpReply:
@@ -113,7 +116,7 @@ class HttpCaller:
         sent_headers = dict(headers or {})
         data: bytes | Mapping[str, str] | None = form
         if json is not None:
-            data = msgspec.json.encode(json)
+            data = _JSON.encode(json)
             sent_headers.setdefault("Content-Type", "application/json")
 
         async def attempt() -> HttpReply:
