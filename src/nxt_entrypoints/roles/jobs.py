@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 import attrs
+import structlog
 
 from nxt_domain.shared.wakeups import Channel
 from nxt_entrypoints.jobs.calendar import CALENDAR
@@ -18,10 +19,12 @@ from nxt_entrypoints.jobs.message_engine import EngineSettings, MessageEngine
 from nxt_entrypoints.jobs.messaging_metrics import PrometheusMessagingMetrics
 from nxt_entrypoints.jobs.relay import OutboxRelay
 from nxt_entrypoints.jobs.rq_threads import JobFunction, RqThreads
+from nxt_entrypoints.ledger_audit import audit
 from nxt_entrypoints.roles.base import Process, registry
 from nxt_entrypoints.settings.roles import Role
 from nxt_entrypoints.wiring import messages
 
+_log = structlog.get_logger(__name__)
 _SETTLEMENT_POLL_S = 2.0
 _NOTIFICATIONS_POLL_S = 2.0
 
@@ -129,6 +132,7 @@ def _start_calendar(process: Process) -> None:
     }
     if process.settings.artifact.capabilities.payments.enabled:
         functions["reconcile-gateway-orders"] = container.reconcile_gateway_orders()
+        functions["ledger-audit"] = partial(_audit_ledger, process)
     threads = RqThreads(
         valkey_url=process.settings.valkey_url,
         calendar=CALENDAR,
@@ -142,6 +146,14 @@ def _start_calendar(process: Process) -> None:
         await threads.stop()
 
     process.run("calendar", run)
+
+
+async def _audit_ledger(process: Process) -> str:
+    """Check the books; nothing is corrected by itself, people are told [PAY-133]."""
+    findings = await audit(process.settings.relational_url)
+    for finding in findings:
+        _log.error("the books are not in order", code="LEDGER_AUDIT", finding=str(finding))
+    return f"{len(findings)} findings"
 
 
 def _leased(process: Process, functions: Mapping[str, JobFunction]) -> Mapping[str, JobFunction]:
