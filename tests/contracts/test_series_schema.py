@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import Double
 from tests.support.series_stores import SqlWorld, series_url, sql_world
 from tests.support.telemetry import at, meter_facts, report
 
@@ -82,7 +83,8 @@ def test_natural_keys_and_names_that_clients_read() -> None:
     assert keys["autopilot_solutions_30_min"] == []
     assert len(tables.metadata.tables) == 18
     hourly = tables.meter_snapshot_1_h.c
-    assert str(hourly.counter_kwh.type) == str(hourly.kwh_credit_available.type) == "DOUBLE PRECISION"
+    assert isinstance(hourly.counter_kwh.type, Double)
+    assert isinstance(hourly.kwh_credit_available.type, Double)
     assert len(tables.grid_energy_snapshot_15_min.c) == 28
     assert len(tables.grid_business_snapshot_1_d.c) == 47
 
