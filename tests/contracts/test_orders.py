@@ -17,6 +17,7 @@ from nxt_domain.orders.model import NewOrder, OrderType, PaymentChannel
 from nxt_domain.orders.ports import GatewayFailed, ReferenceTaken
 from nxt_domain.orders.states import FailureCode, OrderStatus
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPublicOrder
+from nxt_domain.shared.clock import iso_millis
 from nxt_domain.shared.errors import InvalidInput, NotAcceptable, NotFound, Unprocessable
 from nxt_domain.shared.money import Currency
 
@@ -41,7 +42,7 @@ async def test_a_public_purchase_is_stored_with_its_record_and_charge(world: Pay
     """[PAY-53] [PAY-55] [PAY-73] the answer of the initialise route, the order, and its charge due in 2 minutes."""
     order = await world.buy("1000")
     assert order.status is OrderStatus.INITIALISED
-    assert order.external_reference == f"Sun_Power_Ltd+{METER}__2026-03-10T09:15:00.000Z"
+    assert order.external_reference == f"Sun_Power_Ltd+{METER}__{iso_millis(world.clock.now())}"
     assert (order.amount, order.payment_channel) == (Decimal(1000), PaymentChannel.NIFFLER)
     assert (order.historical_grid_id, order.organization_id) == (world.grid_id, world.organization_id)
     async with world.begin() as tx:
@@ -53,8 +54,8 @@ async def test_a_public_purchase_is_stored_with_its_record_and_charge(world: Pay
 async def test_generated_references_that_collide_move_on_by_a_millisecond(world: PaymentsWorld) -> None:
     """[PAY-55] two purchases of one meter at one instant."""
     first, second = await world.buy(), await world.buy()
-    assert first.external_reference.endswith("09:15:00.000Z")
-    assert second.external_reference.endswith("09:15:00.001Z")
+    assert first.external_reference.endswith(iso_millis(world.clock.now()))
+    assert second.external_reference.endswith(iso_millis(world.clock.now() + timedelta(milliseconds=1)))
 
 
 async def test_a_reference_is_used_once(world: PaymentsWorld) -> None:

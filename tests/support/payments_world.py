@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -401,16 +402,18 @@ class PostgresWorld(PaymentsWorld):
 
     def __init__(self, url: str, engine: AsyncEngine) -> None:
         super().__init__()
-        self._engine = engine
+        # Near the database's own clock, which the audit goes by.
+        self.clock = MemoryClock(datetime.now(UTC))
+        self.engine = engine
         self.owner = psycopg.connect(url, autocommit=True, row_factory=dict_row)
         self._build()
 
     def begin(self) -> PaymentsTransaction:
-        return PaymentsTransaction(self._engine)
+        return PaymentsTransaction(self.engine)
 
     async def close(self) -> None:
         self.owner.close()
-        await self._engine.dispose()
+        await self.engine.dispose()
 
     def one(self, statement: str, *parameters: object) -> Any:
         """Run a statement as the owner and return the first value."""

@@ -18,7 +18,7 @@ from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.errors import Conflict, InvalidInput, NotAcceptable, NotFound, Unprocessable
 from nxt_domain.shared.money import Currency
 
-_COLLISIONS = 20
+_COLLISIONS = 100
 
 
 @attrs.frozen(kw_only=True)
@@ -129,12 +129,12 @@ class InitialisePublicOrder:
             raise _reference_taken(reference)
 
     async def _place_with_new_reference(self, purchase: PublicPurchase, meter: MeterForSale, merchant: str) -> Order:
-        now = self._clock.now()
-        for step in range(_COLLISIONS):
+        at = self._clock.now()
+        for _ in range(_COLLISIONS):
             reference = payment_reference(
                 organization_name=meter.organization_name or "",
                 meter_reference=meter.external_reference,
-                at=now + timedelta(milliseconds=step),
+                at=at,
                 is_production=self._is_production,
             )
             try:
@@ -142,6 +142,7 @@ class InitialisePublicOrder:
             except InvalidInput as taken:
                 if taken.code != ReferenceTaken.default_code:
                     raise
+                at = max(at + timedelta(milliseconds=1), self._clock.now())
         raise Conflict("Too many purchases for one meter at the same moment", code=ReferenceTaken.default_code)
 
     async def _place(self, purchase: PublicPurchase, meter: MeterForSale, merchant: str, reference: str) -> Order:
