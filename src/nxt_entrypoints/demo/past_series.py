@@ -90,20 +90,27 @@ def _hours(meter_id: int, history: MeterHistory) -> HourColumns:
 
 
 def _last_readings(histories: Mapping[int, MeterHistory]) -> ReadingColumns:
-    """Give each meter the baseline that its first live report is compared with [R36]."""
-    meter_ids = sorted(histories)
-    at = time_column(histories[meter_id].ended_at for meter_id in meter_ids)
-    counter = float_column(float(histories[meter_id].counter_kwh) for meter_id in meter_ids)
+    """Give each meter the segment of its last seeded hour, which the first live report goes on from [R36].
+
+    With one reading alone, that hour would become incomplete as soon as the next segment touches it [TEL-89].
+    """
+    return ReadingColumns.concat([_readings(meter_id, histories[meter_id]) for meter_id in sorted(histories)])
+
+
+def _readings(meter_id: int, history: MeterHistory) -> ReadingColumns:
+    used = float(history.hourly_kwh[-1])
+    counter = float(history.counter_kwh)
+    at = time_column([history.ended_at - timedelta(hours=1), history.ended_at])
     return ReadingColumns(
-        meter_id=np.array(meter_ids, dtype=np.int64),
+        meter_id=np.full(2, meter_id, dtype=np.int64),
         reading_at=at,
         received_at=at,
-        counter_kwh=counter,
-        kwh_credit_available=float_column(float(histories[meter_id].credit_kwh) for meter_id in meter_ids),
-        prev_reading_at=np.full(len(meter_ids), np.datetime64("NaT", "us")),
-        delta_kwh=np.full(len(meter_ids), np.nan),
-        baseline_kwh=counter,
-        flag=np.full(len(meter_ids), Flag.FIRST.value),
+        counter_kwh=np.array([counter - used, counter]),
+        kwh_credit_available=float_column([None, float(history.credit_kwh)]),
+        prev_reading_at=time_column([None, history.ended_at - timedelta(hours=1)]),
+        delta_kwh=float_column([None, used]),
+        baseline_kwh=np.array([counter - used, counter]),
+        flag=np.array([Flag.FIRST.value, Flag.OK.value]),
     )
 
 
