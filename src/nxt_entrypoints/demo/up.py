@@ -36,6 +36,7 @@ from nxt_entrypoints.supervisor.supervisor import Supervisor, stop_signals
 
 ROLES = ("telemetry", "jobs", "provisioning", "api")
 _READY_WITHIN_S = 90.0
+_TOO_LONG_TO_READ = frozenset({"access_token", "internal_api_key"})
 Told = Callable[[str], None]
 """Hears one line about each step of the start."""
 
@@ -187,8 +188,10 @@ def _announce(options: UpOptions, running: Running, console: Console) -> None:
     for name in ("urls", "simulators", "credentials"):
         facts = running.content[name]
         for key, value in facts.items() if isinstance(facts, dict) else ():
-            console.print(f"  {key:<18}{value}", highlight=False, soft_wrap=True)
-    console.print("  live API docs     ", f"{running.url('api')}/docs\n", sep="", highlight=False)
+            if key not in _TOO_LONG_TO_READ:
+                console.print(f"  {key:<18}{value}", highlight=False, soft_wrap=True)
+    console.print(f"  {'live API docs':<18}{running.url('api')}/docs", highlight=False)
+    console.print(f"  {'the rest':<18}nxt status --data {running.content['data']} --json\n", highlight=False)
 
 
 async def _live(options: UpOptions, running: Running, stop: asyncio.Event, console: Console | None) -> None:
