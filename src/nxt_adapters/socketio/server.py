@@ -159,9 +159,17 @@ class SocketServer:
             task.add_done_callback(self._tasks.discard)
 
     async def _close(self, _app: web.Application) -> None:
-        # Open sockets are requests that never end by themselves: the server would wait for them.
-        await asyncio.gather(*(self._server.disconnect(sid) for sid in list(self._sockets)), return_exceptions=True)
+        """End all sockets, which are requests that never end by themselves: a stop would wait for them [API-39]."""
+        await asyncio.gather(*map(self._server.disconnect, list(self._sockets)), return_exceptions=True)
+        connections = list(self._server.eio.sockets.values())
+        await asyncio.gather(*map(_end, connections), return_exceptions=True)
         await self._server.shutdown()
+
+
+async def _end(connection: Any) -> None:  # noqa: ANN401 - the engine's socket, which has no types
+    await connection.close(wait=False)
+    # Nothing more will be sent: close the transport without waiting for the client to do so.
+    await connection.queue.put(None)
 
 
 def _manager(valkey_url: str | None, channel: str) -> AsyncRedisManager | None:
