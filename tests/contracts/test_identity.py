@@ -1,4 +1,4 @@
-"""Ports ``Accounts``, ``ApiKeys``, ``ApiKeyRegistry`` and ``GridOwners``: one suite over memory and PostgreSQL."""
+"""The ports of identity: one suite each over the fake and the real adapter."""
 
 from __future__ import annotations
 
@@ -7,12 +7,25 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+import aiohttp
+import attrs
+import jwt
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from sqlalchemy import Table, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from nxt_adapters.memory.database import MemoryDatabase
-from nxt_adapters.memory.identity import MemoryAccounts, MemoryApiKeys, MemoryGridOwners
+from nxt_adapters.gotrue import GoTrueSessions
+from nxt_adapters.jwt.verifier import JwtVerifier
+from nxt_adapters.memory.database import MemoryClock, MemoryDatabase
+from nxt_adapters.memory.identity import (
+    MemoryAccounts,
+    MemoryApiKeys,
+    MemoryGridOwners,
+    MemorySessions,
+    MemoryTokens,
+)
 from nxt_adapters.supabase.api_keys import PostgresApiKeys
 from nxt_adapters.supabase.engine import create_engine, psycopg_url
 from nxt_adapters.supabase.identity import PostgresAccounts, PostgresGridOwners
@@ -26,10 +39,10 @@ from nxt_adapters.supabase.tables import (
     members,
     organizations,
 )
-from nxt_domain.identity.model import Account, MemberType, OrganizationType
-from nxt_domain.identity.ports import Accounts, ApiKeyRegistry, ApiKeys, GridOwners
+from nxt_domain.identity.model import Account, MemberType, OrganizationType, TokenClaims
+from nxt_domain.identity.ports import Accounts, ApiKeyRegistry, ApiKeys, GridOwners, LiveSessions, TokenVerifier
 from nxt_domain.identity.rules import create_api_key, key_hash
-from nxt_domain.shared.errors import Conflict, Unavailable
+from nxt_domain.shared.errors import Conflict, Unauthenticated, Unavailable
 
 LOGIN = UUID("00000000-0000-4000-8000-0000000000aa")
 AT = datetime(2026, 3, 10, 9, 15, tzinfo=UTC)
@@ -281,3 +294,138 @@ async def test_keys_are_stored_without_their_secret(relational_url: str) -> None
     finally:
         await pool.dispose()
         await owner.dispose()
+
+
+# --- TokenVerifier ---
+
+SECRET = "a shared secret that is long enough for its digest"
+
+
+class Verifier(Protocol):
+    """A verifier under test, with the hand that signs."""
+
+    port: TokenVerifier
+
+    def sign(self, claims: TokenClaims) -> str: ...
+
+
+class MemoryVerifier:
+    def __init__(self) -> None:
+        self.fake = MemoryTokens(MemoryClock(AT))
+        self.port: TokenVerifier = self.fake
+
+    def sign(self, claims: TokenClaims) -> str:
+        token = f"token-{claims.account_id}"
+        self.fake.put(token, claims)
+        return token
+
+
+class SignedVerifier:
+    def __init__(self) -> None:
+        self.port: TokenVerifier = JwtVerifier(clock=MemoryClock(AT), secret=SECRET)
+
+    def sign(self, claims: TokenClaims) -> str:
+        payload = {
+            "sub": claims.subject,
+            "email": claims.email,
+            "exp": claims.expires_at.timestamp(),
+            "app_metadata": {"account_id": claims.account_id},
+            "user_metadata": {"full_name": claims.full_name},
+        }
+        return jwt.encode(payload, SECRET, algorithm="HS256")
+
+
+CLAIMS = TokenClaims(
+    subject=str(LOGIN), account_id=2, email="m@example.org", full_name="Member", expires_at=AT + timedelta(seconds=1)
+)
+
+
+@pytest.mark.parametrize("verifier", [MemoryVerifier, SignedVerifier])
+async def test_a_good_token_gives_its_claims(verifier: type[Verifier]) -> None:
+    """[API-45]"""
+    under_test = verifier()
+    assert await under_test.port.verify(under_test.sign(CLAIMS)) == CLAIMS
+
+
+@pytest.mark.parametrize("verifier", [MemoryVerifier, SignedVerifier])
+async def test_a_bad_or_expired_token_is_refused(verifier: type[Verifier]) -> None:
+    """[API-44]"""
+    under_test = verifier()
+    for token in (under_test.sign(attrs.evolve(CLAIMS, expires_at=AT)), "nonsense", ""):
+        with pytest.raises(Unauthenticated, match="Invalid or expired token"):
+            await under_test.port.verify(token)
+
+
+# --- LiveSessions ---
+
+
+class Provider(Protocol):
+    """An identity provider under test."""
+
+    port: LiveSessions
+
+    def end(self, token: str) -> None: ...
+    def go_away(self) -> None: ...
+
+
+class MemoryProvider:
+    def __init__(self) -> None:
+        self.fake = MemorySessions()
+        self.port: LiveSessions = self.fake
+
+    def end(self, token: str) -> None:
+        self.fake.end(token)
+
+    def go_away(self) -> None:
+        self.fake.is_away = True
+
+
+class HttpProvider:
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._ended: set[str] = set()
+        self._is_away = False
+        self._session = session
+        self.port: LiveSessions
+
+    def end(self, token: str) -> None:
+        self._ended.add(f"Bearer {token}")
+
+    def go_away(self) -> None:
+        self._is_away = True
+
+    async def user(self, request: web.Request) -> web.Response:
+        if self._is_away:
+            return web.Response(status=503)
+        if request.headers["Authorization"] in self._ended:
+            return web.json_response({"code": 403, "msg": "Session does not exist"}, status=403)
+        return web.json_response({"id": str(LOGIN)})
+
+
+@pytest.fixture(params=["memory", "gotrue"])
+async def provider(request: pytest.FixtureRequest) -> AsyncIterator[Provider]:
+    if request.param == "memory":
+        yield MemoryProvider()
+        return
+    async with aiohttp.ClientSession() as session:
+        under_test = HttpProvider(session)
+        app = web.Application()
+        app.router.add_get("/auth/v1/user", under_test.user)
+        async with TestServer(app) as server:
+            under_test.port = GoTrueSessions(str(server.make_url("/")), "anon", session)
+            yield under_test
+
+
+async def test_a_session_lives_until_it_is_ended(provider: Provider) -> None:
+    """[API-49]"""
+    await provider.port.confirm("t")
+    provider.end("t")
+    with pytest.raises(Unauthenticated):
+        await provider.port.confirm("t")
+    await provider.port.confirm("another")
+
+
+async def test_a_provider_that_is_away_signs_nobody_out(provider: Provider) -> None:
+    """[API-16] [API-49]"""
+    provider.go_away()
+    with pytest.raises(Unavailable):
+        await provider.port.confirm("t")
