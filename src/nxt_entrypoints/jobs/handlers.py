@@ -16,6 +16,7 @@ from nxt_domain.shared.alerts import ALERT
 from nxt_domain.shared.errors import InvalidInput
 from nxt_domain.shared.outbox import ClaimedTask
 from nxt_domain.shared.realtime import Realtime
+from nxt_domain.shared.wakeups import Channel
 from nxt_entrypoints.jobs.relay import Lane
 
 _log = structlog.get_logger(__name__)
@@ -69,7 +70,7 @@ class Handlers:
         """One lane per kind, so that a slow effect holds up no other."""
         return (
             Lane(kind=DELIVERY_EVENT, handle=self.delivery_events, batch=100, delay=timedelta(seconds=1)),
-            Lane(kind=GATEWAY_EVENT, handle=self.gateway_events, batch=20),
+            Lane(kind=GATEWAY_EVENT, handle=self.gateway_events, batch=20, channel=Channel.GATEWAY_EVENTS),
             Lane(kind=TOP_UP_COMMAND, handle=self.top_up, batch=1),
             Lane(kind=SOCKET_EVENT, handle=self.socket_events, batch=100, delay=timedelta(seconds=1)),
             Lane(kind=HOURLY_REPORT, handle=self.hourly_reports, batch=100, delay=timedelta(minutes=1)),

@@ -13,6 +13,7 @@ from prometheus_client import Counter
 
 from nxt_domain.shared.errors import DomainError
 from nxt_domain.shared.outbox import ClaimedTask, OutboxQueue
+from nxt_domain.shared.wakeups import Channel
 from nxt_entrypoints.jobs.loops import work_until_stopped
 
 _log = structlog.get_logger(__name__)
@@ -35,12 +36,14 @@ class Lane:
     Attributes:
         batch: Tasks claimed and handled at once, at most 100 [REL-156].
         delay: Wait after the first failure; doubled up to ten minutes.
+        channel: Where its wake-ups come from.
     """
 
     kind: str
     handle: Handler
     batch: int = 100
     delay: timedelta = _FIRST_DELAY
+    channel: Channel = Channel.OUTBOX
 
 
 def retry_delay(attempts: int, first: timedelta = _FIRST_DELAY) -> timedelta:
@@ -56,20 +59,20 @@ class OutboxRelay:
         queue: The claims.
         lanes: One per kind.
         owner: Names this process in leases.
-        woken: Set when there may be work.
+        subscribe: Gives an event that is set when there may be work for a channel's lanes.
     """
 
     def __init__(
-        self, *, queue: OutboxQueue, lanes: Sequence[Lane], owner: str, woken: Callable[[], asyncio.Event]
+        self, *, queue: OutboxQueue, lanes: Sequence[Lane], owner: str, subscribe: Callable[[Channel], asyncio.Event]
     ) -> None:
         self._queue = queue
         self._lanes = lanes
         self._owner = owner
-        self._woken = woken
+        self._subscribe = subscribe
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run all lanes side by side until ``stopping`` is set; what is under way is finished first."""
-        await asyncio.gather(*(self._run_lane(lane, self._woken(), stopping) for lane in self._lanes))
+        await asyncio.gather(*(self._run_lane(lane, self._subscribe(lane.channel), stopping) for lane in self._lanes))
 
     async def work_off(self, lane: Lane) -> int:
         """Claim and handle one batch; return how many tasks were claimed."""

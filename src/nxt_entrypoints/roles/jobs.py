@@ -115,7 +115,7 @@ def _start_relay(process: Process, reports: ReportReceiver | None) -> None:
         queue=container.outbox_queue(),
         lanes=handlers.lanes(),
         owner=container.name(),
-        woken=partial(container.wake_ups().subscribe, Channel.OUTBOX),
+        subscribe=container.wake_ups().subscribe,
     )
     process.run("outbox relay", relay.run)
 
