@@ -9,11 +9,13 @@ from decimal import Decimal
 
 import attrs
 import pytest
-from tests.support.payments_world import METER, MemoryWorld, PaymentsWorld, PostgresWorld, Row
+from tests.support.payments_world import METER, NEW_METER, UNREADY_METER, MemoryWorld, PaymentsWorld, PostgresWorld, Row
 
+from nxt_adapters.memory.gateway_payments import MemoryGateway
 from nxt_adapters.supabase.engine import create_engine
+from nxt_domain.orders.gateway import GatewayTransaction, PaymentState
 from nxt_domain.orders.meta import order_meta
-from nxt_domain.orders.model import NewOrder, OrderType, PaymentChannel
+from nxt_domain.orders.model import NewOrder, Order, OrderType, PaymentChannel
 from nxt_domain.orders.ports import GatewayFailed, ReferenceTaken
 from nxt_domain.orders.states import FailureCode, OrderStatus
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPublicOrder
@@ -67,6 +69,64 @@ async def test_a_reference_is_used_once(world: PaymentsWorld) -> None:
     with pytest.raises(ReferenceTaken):
         async with world.begin() as tx:
             await tx.orders.add([draft])
+
+
+async def test_what_cannot_be_bought(world: PaymentsWorld) -> None:
+    """[PAY-53] [PAY-54] [PAY-20] [MET-17] [MET-48] each refusal in its words."""
+    with pytest.raises(NotFound, match=r"^Could not find meter with external reference 00\x00$"):
+        await world.buy(meter="00\0")
+    with pytest.raises(NotFound, match=r"^Could not find meter with external reference 47009999999$"):
+        await world.buy(meter="47009999999")
+    with pytest.raises(InvalidInput, match=rf"^Meter {UNREADY_METER} is not successfully installed \(yet\)$"):
+        await world.buy(meter=UNREADY_METER)
+    with pytest.raises(Unprocessable, match=rf"^Amount is too large for meter {METER}$"):
+        await world.buy("3000000.01")
+    with pytest.raises(Unprocessable, match=r"^Currency of the order does not match the wallets$"):
+        await world.buy(currency=Currency.USD)
+    with pytest.raises(InvalidInput, match="amount must have at most 2 decimal places"):
+        await world.buy("1.001")
+    assert (await world.reconcile()).asked == 0
+
+
+async def test_a_meter_without_wallet_gets_one(world: PaymentsWorld) -> None:
+    """[PAY-19] in the operation that needs it, once."""
+    first, second = await world.buy(meter=NEW_METER), await world.buy(meter=NEW_METER)
+    assert first.receiver_wallet_id == second.receiver_wallet_id
+    world.pay(first)
+    await world.webhook(first)
+    await settle_all(world)
+    assert await world.balance(first.receiver_wallet_id) == Decimal(1000)
+
+
+async def test_an_organization_switched_on_or_off_strands_no_order(world: PaymentsWorld) -> None:
+    """[PAY-86] [PAY-88] [PAY-198] an order is verified with the account it was made with."""
+    own = world.accounts.organizations[world.organization_id] = MemoryGateway()
+    before = await world.buy()
+    world.accounts.enabled.add(world.organization_id)
+    during = await world.buy()
+    world.accounts.enabled.clear()
+    assert (before.routing_organization_id, during.routing_organization_id) == (None, world.organization_id)
+    own.put(attrs.evolve(paid_answer(during), id="9"))
+    merchant = f"org:{world.organization_id}"
+    body = {"event": "charge.completed", "data": {"id": 9, "tx_ref": during.external_reference}}
+    await world.receive(merchant, body)
+    await world.process(await world.waiting_events())
+    await settle_all(world)
+    assert (await world.order(during.id)).status is OrderStatus.COMPLETED
+    assert (await world.order(before.id)).status is OrderStatus.INITIALISED
+    async with world.begin() as tx:
+        assert (await tx.charges.find(during.id)).merchant == merchant
+
+
+def paid_answer(order: Order) -> GatewayTransaction:
+    return GatewayTransaction(
+        id="1",
+        reference=order.external_reference or "",
+        state=PaymentState.PAID,
+        status="successful",
+        amount=order.amount,
+        currency="NGN",
+    )
 
 
 async def _draft(world: PaymentsWorld) -> NewOrder:

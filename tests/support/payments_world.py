@@ -47,6 +47,7 @@ SYSTEM_WALLET = 968
 PLATFORM_ORGANIZATION = 2
 ORGANIZATION_NAME = "Sun Power Ltd"
 METER, FREE_METER = "47001771477", "47001771485"
+NEW_METER, UNREADY_METER = "47001771493", "47001771501"
 
 
 class PaymentsTransaction(PostgresTransaction):
@@ -185,13 +186,20 @@ class PaymentsWorld:
 
     # -- shortcuts ------------------------------------------------------------------------------
 
-    async def buy(self, amount: str = "1000", reference: str | None = None) -> Order:
+    async def buy(
+        self,
+        amount: str = "1000",
+        reference: str | None = None,
+        *,
+        meter: str = METER,
+        currency: Currency = Currency.NGN,
+    ) -> Order:
         """Begin a purchase on the public page."""
         bought = await self.initialise(
             PublicPurchase(
-                meter_external_reference=METER,
+                meter_external_reference=meter,
                 amount=Decimal(amount),
-                currency=Currency.NGN,
+                currency=currency,
                 payment_channel=PaymentChannel.NIFFLER,
                 external_reference=reference,
             )
@@ -354,13 +362,19 @@ class MemoryWorld(PaymentsWorld):
                 external_reference=METER,
                 wallet_id=230,
                 is_ready=True,
+                customer_id=60,
                 customer_name="Customer of Kalonda",
+                grid_id=50,
                 grid_name="Kalonda",
                 organization_id=9,
                 organization_name=ORGANIZATION_NAME,
                 tariffs=_tariffs("300"),
             )
         )
+        known = self.begin().orders
+        ready = self.database.table("meters_for_sale")[METER]
+        known.know_meter(attrs.evolve(ready, id=82, external_reference=NEW_METER, wallet_id=None))
+        known.know_meter(attrs.evolve(ready, id=83, external_reference=UNREADY_METER, is_ready=False))
         orders.know_author(Author(account_id=41, account_type=AccountType.AGENT, role_id=31, name="Agent of Kalonda"))
 
     def begin(self) -> MemoryPayments:
@@ -467,6 +481,14 @@ class PostgresWorld(PaymentsWorld):
         self.connection_wallet = self.add_wallet("connection_id", self.connection_id, "VIRTUAL")
         self.customer_wallet = self.add_wallet("customer_id", customer)
         self.meter_wallet = self.add_wallet("meter_id", self.add_meter(METER, self.connection_id, self.grid_id))
+        self.add_meter(NEW_METER, self.add_connection(customer), self.grid_id)
+        unready = self.add_meter(UNREADY_METER, self.add_connection(customer), self.grid_id)
+        self.one(
+            "update meter_commissionings c set meter_commissioning_status = 'PROCESSING'"
+            " from metering_hardware_install_sessions s"
+            " where s.id = c.metering_hardware_install_session_id and s.meter_id = %s returning c.id",
+            unready,
+        )
         free_grid = self.add_grid("Sora", 0)
         free_connection = self.add_connection(self.add_customer(free_grid, "2348030000043"))
         self.free_meter_wallet = self.add_wallet("meter_id", self.add_meter(FREE_METER, free_connection, free_grid))

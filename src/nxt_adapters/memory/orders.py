@@ -8,11 +8,12 @@ import attrs
 
 from nxt_adapters.memory.database import MemoryDatabase
 from nxt_domain.orders.meta import Author, Party
-from nxt_domain.orders.model import NewOrder, Order
+from nxt_domain.orders.model import ActorType, NewOrder, Order
 from nxt_domain.orders.notices import Contact
 from nxt_domain.orders.ports import MeterForSale, PublicView, ReferenceTaken
 from nxt_domain.orders.states import is_allowed
 from nxt_domain.shared.errors import Conflict
+from nxt_domain.shared.money import Currency
 
 
 @attrs.frozen(kw_only=True)
@@ -33,6 +34,23 @@ class StoredOrder:
 
     order: Order
     new: NewOrder
+
+
+def _owner_of(meter: MeterForSale, wallet_id: int) -> Party:
+    return Party(
+        wallet_id=wallet_id,
+        currency=Currency.NGN,
+        actor=ActorType.METER,
+        owner_id=meter.id,
+        name=meter.external_reference,
+        customer_id=meter.customer_id,
+        customer_name=meter.customer_name,
+        is_customer_hidden=False,
+        grid_id=meter.grid_id,
+        is_grid_hidden=False,
+        organization_id=meter.organization_id,
+        tariffs=meter.tariffs,
+    )
 
 
 class MemoryOrders:
@@ -98,8 +116,11 @@ class MemoryOrders:
         """Make a meter's wallet, or find it."""
         for number, meter in self._meters.items():
             if meter.id == meter_id:
-                wallet_id = meter.wallet_id or 1_000_000 + self._database.next_id("wallets")
+                if meter.wallet_id is not None:
+                    return meter.wallet_id
+                wallet_id = 1_000_000 + self._database.next_id("wallets")
                 self._meters[number] = attrs.evolve(meter, wallet_id=wallet_id)
+                self.know_wallet(_owner_of(meter, wallet_id))
                 return wallet_id
         raise Conflict(f"meter {meter_id} does not exist", code="REFERENCE_MISSING")
 

@@ -89,7 +89,7 @@ class PostgresCharges:
             }
             for order_id, charge in charges.items()
         ]
-        await self._connection.execute(insert(gateway_charges).values(rows))
+        await self._connection.execute(insert(gateway_charges), rows)
 
     async def find(self, order_id: int) -> Charge | None:
         """Read an order's charge."""

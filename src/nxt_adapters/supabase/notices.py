@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
-from sqlalchemy.dialects.postgresql import insert
+import attrs
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nxt_adapters.supabase.tables import notifications
 from nxt_domain.orders.notices import SmsNotice
 
-_SMS_CARRIER = "AFRICASTALKING"
+# One parameter for any number of rows: to compile hundreds of rows of values costs more than to store them.
+_ADD = text(
+    """
+    insert into public.notifications (
+        carrier_external_system, notification_type, notification_status, phone, message, account_id, grid_id,
+        organization_id, dedupe_key)
+    select 'AFRICASTALKING', cast(s.type as notification_type_enum), 'PENDING', s.phone, s.message, s.account_id,
+        s.grid_id, s.organization_id, s.dedupe_key
+    from jsonb_to_recordset(cast(:rows as jsonb)) as s (
+        type text, phone text, message text, account_id int, grid_id int, organization_id int, dedupe_key text)
+    on conflict (dedupe_key) where dedupe_key is not null do nothing
+    """
+)
 
 
 class PostgresNotices:
@@ -27,22 +40,5 @@ class PostgresNotices:
         """Store notices whose key is new, in one statement."""
         if not notices:
             return
-        rows = [
-            {
-                "carrier_external_system": _SMS_CARRIER,
-                "notification_type": notice.type.value,
-                "notification_status": "PENDING",
-                "phone": notice.phone,
-                "message": notice.message,
-                "account_id": notice.account_id,
-                "grid_id": notice.grid_id,
-                "organization_id": notice.organization_id,
-                "dedupe_key": notice.dedupe_key,
-            }
-            for notice in notices
-        ]
-        statement = insert(notifications).values(rows)
-        known = statement.on_conflict_do_nothing(
-            index_elements=[notifications.c.dedupe_key], index_where=notifications.c.dedupe_key.is_not(None)
-        )
-        await self._connection.execute(known)
+        rows = [attrs.asdict(notice) for notice in notices]
+        await self._connection.execute(_ADD, {"rows": json.dumps(rows)})

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -51,7 +50,7 @@ _AUTHOR = text(
 _METER_FOR_SALE = text(
     """
     select m.id, m.external_reference, m.meter_type, m.kwh_tariff, w.id as wallet_id, customer.id as customer_id,
-        account.full_name as customer_name, grid.name as grid_name, org.id as organization_id,
+        account.full_name as customer_name, grid.id as grid_id, grid.name as grid_name, org.id as organization_id,
         org.name as organization_name, grid.kwh_tariff_essential_service, grid.kwh_tariff_full_service,
         grid.uses_dual_meter_setup, commissioning.meter_commissioning_status
     from public.meters m
@@ -97,9 +96,9 @@ class PostgresOrders:
         """Store orders, in one statement; see ``Orders.add``."""
         if not orders:
             return ()
-        statement = insert(orders_table).values([_row(order) for order in orders]).returning(orders_table)
+        statement = insert(orders_table).returning(orders_table, sort_by_parameter_order=True)
         try:
-            rows = (await self._connection.execute(statement)).all()
+            rows = (await self._connection.execute(statement, [_row(order) for order in orders])).all()
         except IntegrityError as error:
             if _REFERENCES in str(error.orig):
                 raise ReferenceTaken("An order has this reference already") from error
@@ -159,7 +158,9 @@ class PostgresOrders:
             external_reference=row.external_reference,
             wallet_id=row.wallet_id,
             is_ready=row.customer_id is not None and row.meter_commissioning_status == "SUCCESSFUL",
+            customer_id=row.customer_id,
             customer_name=row.customer_name,
+            grid_id=row.grid_id,
             grid_name=row.grid_name,
             organization_id=row.organization_id,
             organization_name=row.organization_name,

@@ -55,6 +55,7 @@ class MeterForSale:
     Attributes:
         wallet_id: None: the meter has no wallet yet.
         is_ready: Whether it may be topped up [PAY-54, MET-17].
+        customer_id: The customer of its connection, if any.
         grid_name: None: the meter stands in no grid.
         organization_name: Of the grid's owner.
     """
@@ -63,7 +64,9 @@ class MeterForSale:
     external_reference: str
     wallet_id: int | None
     is_ready: bool
+    customer_id: int | None
     customer_name: str | None
+    grid_id: int | None
     grid_name: str | None
     organization_id: int | None
     organization_name: str | None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from nxt_domain.orders.gateway import Charge, IncomingEvent, StoredEvent
 from nxt_domain.orders.model import Order
 from nxt_domain.orders.ports import OrdersTransaction
+from nxt_domain.orders.references import is_storable
 from nxt_domain.orders.use_cases.verification import PaymentVerification, Reach, Verification, charge_of
 from nxt_domain.shared.alerts import alert
 from nxt_domain.shared.clock import Clock
@@ -56,7 +57,8 @@ class ReceiveGatewayEvent:
             Unavailable: It can't be stored, so that the gateway must deliver it again.
         """
         event = self._read_event(body)
-        waits = event.is_charge and event.reference is not None
+        # A reference that no order can have is as good as none.
+        waits = event.is_charge and event.reference is not None and is_storable(event.reference)
         async with self._begin() as tx:
             event_id = await tx.gateway_events.add(merchant, event, result=None if waits else IGNORED)
             if event_id is not None and waits:

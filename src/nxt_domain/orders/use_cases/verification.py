@@ -26,7 +26,6 @@ from nxt_domain.shared.wakeups import Channel, WakeUps
 from nxt_domain.wallets.accounts import merchant_of
 from nxt_domain.wallets.rules import suspense_entry
 
-
 _SMALLEST_MONEY = Decimal("0.0001")
 
 
