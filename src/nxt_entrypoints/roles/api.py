@@ -94,6 +94,8 @@ async def start_api(process: Process) -> None:
         valkey_url=settings.valkey_url,
         origins=security.cors_origins,
     )
+    if settings.artifact.capabilities.payments.enabled:
+        process.on_close(container.merchant_accounts().close)
     app = build_api(
         ContainerServices(container),
         gate=gate,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 import attrs
@@ -19,13 +19,13 @@ from nxt_entrypoints.jobs.message_engine import EngineSettings, MessageEngine
 from nxt_entrypoints.jobs.messaging_metrics import PrometheusMessagingMetrics
 from nxt_entrypoints.jobs.relay import OutboxRelay
 from nxt_entrypoints.jobs.rq_threads import JobFunction, RqThreads
+from nxt_entrypoints.jobs.settlement_worker import SettlementWorker
 from nxt_entrypoints.ledger_audit import audit
 from nxt_entrypoints.roles.base import Process, registry
 from nxt_entrypoints.settings.roles import Role
 from nxt_entrypoints.wiring import messages
 
 _log = structlog.get_logger(__name__)
-_SETTLEMENT_POLL_S = 2.0
 _NOTIFICATIONS_POLL_S = 2.0
 
 
@@ -61,6 +61,9 @@ def _start_engine(process: Process) -> None:
     workshop = attrs.evolve(container.workshop(), metrics=PrometheusMessagingMetrics(registry))
     settings = EngineSettings(is_enabled=messaging.engine.enabled, owner=container.name())
     engine = MessageEngine(workshop, container.plugins(), settings)
+    chirpstack = container.enabled_chirpstack()
+    if chirpstack is not None:
+        process.on_close(chirpstack.close)
 
     async def run(stopping: asyncio.Event) -> None:
         engine.start()
@@ -71,30 +74,21 @@ def _start_engine(process: Process) -> None:
 
 
 def _start_settlement(process: Process) -> None:
-    settle = process.container.settle_orders()
-
-    async def work() -> int:
-        report = await settle()
-        return len(report.completed) + len(report.refused)
-
-    _start_worker(process, "settlement", work, Channel.SETTLEMENT, _SETTLEMENT_POLL_S)
+    container = process.container
+    worker = SettlementWorker(settle=container.settle_orders(), wake_ups=container.wake_ups())
+    process.run("settlement", worker.run)
 
 
 def _start_notifications(process: Process) -> None:
-    _start_worker(
-        process, "notifications", process.container.dispatch_sms(), Channel.NOTIFICATIONS, _NOTIFICATIONS_POLL_S
-    )
-
-
-def _start_worker(
-    process: Process, name: str, work: Callable[[], Awaitable[int]], channel: Channel, poll_s: float
-) -> None:
-    woken = process.container.wake_ups().subscribe(channel)
+    dispatch = process.container.dispatch_sms()
+    woken = process.container.wake_ups().subscribe(Channel.NOTIFICATIONS)
 
     async def run(stopping: asyncio.Event) -> None:
-        await work_until_stopped(name, work, woken=woken, stopping=stopping, poll_s=poll_s)
+        await work_until_stopped(
+            "notifications", dispatch, woken=woken, stopping=stopping, poll_s=_NOTIFICATIONS_POLL_S
+        )
 
-    process.run(name, run)
+    process.run("notifications", run)
 
 
 def _start_relay(process: Process, reports: ReportReceiver | None) -> None:
