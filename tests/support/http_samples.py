@@ -8,6 +8,7 @@ from decimal import Decimal
 import attrs
 
 from nxt_domain.shared.money import Currency
+from nxt_entrypoints.http.body import Upload
 from nxt_entrypoints.http.fields import IdPath, PurchaseAmount
 from nxt_entrypoints.http.results import Binary, Stream, Text
 from nxt_entrypoints.http.routes import LARGE_MAX_BODY, Guard, RequestFacts, route
@@ -96,5 +97,12 @@ async def fail(services: Failures) -> None:
         raise services.error
 
 
-ROUTES = [buy, read, nothing, post_nothing, form, echo, file, stream, fail]
+@route("POST", "/upload", guard=PUBLIC, summary="Upload", tags=("things",))
+async def upload(upload: Upload | None) -> dict[str, object] | None:
+    if upload is None:
+        return None
+    return {"name": upload.filename, "type": upload.content_type, "bytes": len(upload.content)}
+
+
+ROUTES = [upload, buy, read, nothing, post_nothing, form, echo, file, stream, fail]
 JSON = {"Content-Type": "application/json"}

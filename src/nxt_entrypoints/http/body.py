@@ -3,17 +3,66 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import parse_qsl
 
-from aiohttp import ClientError, web
+import attrs
+from aiohttp import BodyPartReader, ClientError, web
 
 from nxt_domain.shared.errors import InvalidInput
 from nxt_domain.shared.json import Json
 from nxt_entrypoints.http.errors import BodyIncomplete, BodyTooLarge
 from nxt_entrypoints.http.json import decode
+from nxt_entrypoints.http.routes import DEFAULT_MAX_BODY
 
+MAX_UPLOAD = 10 * 1024 * 1024
+_FILE_FIELD = "file"
 _PATIENCE_S = 30.0
 _MAX_FORM_FIELDS = 1000
+
+
+@attrs.frozen(kw_only=True)
+class Upload:
+    """A file that came with a request, held in memory [API-8].
+
+    Attributes:
+        filename: As the client calls it; never a path to write to.
+        content_type: As the client calls it.
+    """
+
+    filename: str
+    content_type: str
+    content: bytes = attrs.field(repr=False)
+
+
+async def receive_upload(request: web.Request) -> Upload | None:
+    """Read the field ``file`` of a multipart body; None: there is none.
+
+    Raises:
+        BodyTooLarge: It is longer than 10 MiB.
+        BodyIncomplete: It is broken off, malformed, or takes longer than 30 s.
+    """
+    if not request.content_type.startswith("multipart/"):
+        return None
+    if (request.content_length or 0) > MAX_UPLOAD + DEFAULT_MAX_BODY:
+        raise BodyTooLarge
+    async with _received():
+        async for part in await request.multipart():
+            if isinstance(part, BodyPartReader) and part.name == _FILE_FIELD and part.filename is not None:
+                content = await _part(part)
+                kind = part.headers.get("Content-Type", "application/octet-stream")
+                return Upload(filename=part.filename, content_type=kind, content=content)
+    return None
+
+
+async def _part(part: BodyPartReader) -> bytes:
+    content = bytearray()
+    while chunk := await part.read_chunk(65_536):
+        content += chunk
+        if len(content) > MAX_UPLOAD:
+            raise BodyTooLarge
+    return bytes(content)
 
 
 async def receive(request: web.Request, limit: int) -> bytes:
@@ -26,17 +75,23 @@ async def receive(request: web.Request, limit: int) -> bytes:
     if (request.content_length or 0) > limit:
         raise BodyTooLarge
     received = bytearray()
+    async with _received():
+        async for chunk in request.content.iter_any():
+            received += chunk
+            if len(received) > limit:
+                raise BodyTooLarge
+    return bytes(received)
+
+
+@asynccontextmanager
+async def _received() -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(_PATIENCE_S):
-            async for chunk in request.content.iter_any():
-                received += chunk
-                if len(received) > limit:
-                    raise BodyTooLarge
+            yield
     except TimeoutError as error:
         raise BodyIncomplete("request body was not received in time") from error
-    except (ClientError, web.RequestPayloadError, ConnectionError) as error:
+    except (ClientError, web.RequestPayloadError, ConnectionError, ValueError) as error:
         raise BodyIncomplete("request body could not be read") from error
-    return bytes(received)
 
 
 def parse(raw: bytes, content_type: str | None) -> Json:

@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 
 from nxt_domain.shared.errors import DomainError, InvalidInput, NotFound
-from nxt_entrypoints.http.body import parse, receive
+from nxt_entrypoints.http.body import parse, receive, receive_upload
 from nxt_entrypoints.http.client import Network, bucket_of, client_address
 from nxt_entrypoints.http.cors import Cors
 from nxt_entrypoints.http.errors import BodyIncomplete, BodyTooLarge, error_body, error_headers, status_of
@@ -107,9 +107,10 @@ class Dispatcher:
     async def _inputs(
         self, request: web.Request, exchange: Exchange, route: Route, path: Mapping[str, str]
     ) -> dict[str, object]:
-        raw = await receive(request, route.max_body)
+        upload = await receive_upload(request) if route.takes("upload") else None
+        raw = b"" if route.takes("upload") else await receive(request, route.max_body)
         facts = RequestFacts(request_id=exchange.request_id, client_address=exchange.client_address, raw_body=raw)
-        context = {"caller": exchange.principal, "services": self.services, "facts": facts}
+        context = {"caller": exchange.principal, "services": self.services, "facts": facts, "upload": upload}
         return {
             name: context[name] if name in context else _read_input(name, kind, request, raw, path)
             for name, kind in route.inputs.items()

@@ -58,6 +58,7 @@ _ERROR: JsonDict = {
         "requestId": {"type": "string"},
     },
 }
+_UPLOAD: JsonDict = {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}
 
 
 def openapi_document(role: str, routes: Sequence[Route], *, version: str) -> JsonDict:
@@ -156,6 +157,8 @@ def _operation(route: Route, schemas: Schemas) -> JsonDict:
     parameters = [*_parameters(route, "path", schemas), *_parameters(route, "query", schemas)]
     if parameters:
         operation["parameters"] = parameters
+    if route.takes("upload"):
+        operation["requestBody"] = {"content": {"multipart/form-data": {"schema": _UPLOAD}}}
     if route.takes("body"):
         operation["requestBody"] = {"content": {"application/json": {"schema": schemas.of(route.inputs["body"])}}}
     return operation
@@ -182,7 +185,7 @@ def _errors(route: Route) -> dict[int, str]:
         found[401] = PHRASES[401]
     if route.guard in {Guard.USER_OR_KEY, Guard.DATA_KEY}:
         found[403] = PHRASES[403]
-    if route.takes("body"):
+    if route.takes("body") or route.takes("upload"):
         found[413] = PHRASES[413]
     if route.limit is not None:
         found[429] = PHRASES[429]

@@ -20,7 +20,7 @@ OPERATIONS_TAG = "operations"
 Handler = Callable[..., Awaitable[Any]]
 
 _INPUTS = frozenset({"path", "query", "headers", "body"})
-_CONTEXT = frozenset({"caller", "services", "facts"})
+_CONTEXT = frozenset({"caller", "services", "facts", "upload"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -57,7 +57,8 @@ class Route:
         method: Upper case; ``HEAD`` follows from ``GET``.
         path: Template with ``{name}`` segments.
         handler: Coroutine function; its parameters say what it needs: ``path``, ``query``, ``headers`` and ``body``
-            (typed inputs), ``caller`` (the principal), ``services`` (the role's use cases), ``facts``.
+            (typed inputs), ``caller`` (the principal), ``services`` (the role's use cases), ``facts``,
+            ``upload`` (the file of a multipart body).
         access: Which kinds of caller it admits, for guard ``user_or_key``.
         live: Whether the user's session is confirmed first [API-49].
         ingress: Whether ``CHIRPSTACK_INGRESS_KEY`` is a credential, too [API-59].
@@ -174,6 +175,8 @@ def _check(declared: Route) -> None:
     fields = [field.name for field in attrs.fields(declared.inputs["path"])] if declared.takes("path") else []
     if sorted(fields) != sorted(declared.parameters):
         raise TypeError(f"{name}: path parameters {declared.parameters} are read as {fields}")
+    if declared.takes("body") and declared.takes("upload"):
+        raise TypeError(f"{name}: a multipart body is read as a file or as fields, not as both")
     if declared.takes("body") and declared.method not in _WITH_BODY:
         raise TypeError(f"{name}: a {declared.method} has no body")
     if declared.takes("caller") and declared.guard in {Guard.PUBLIC, Guard.VENDOR}:

@@ -12,12 +12,18 @@ from typing import Any
 import aiohttp
 import pytest
 import socketio
+from aiohttp.test_utils import TestClient, TestServer
 from redis.asyncio import Redis
+from tests.support.http_roles import Services
 from tests.support.identity_world import ADMIN, AGENT, MEMBER, IdentityWorld
 from tests.support.sockets import Listener, connected, listening_on, socket_app, warm_up
 
-from nxt_adapters.socketio import SocketAuth, SocketIoRealtime
+from nxt_adapters.memory.identity import MemoryGridOwners
+from nxt_adapters.socketio import SocketAuth, SocketIoRealtime, SocketServer
+from nxt_domain.identity.model import Principal
 from nxt_domain.shared.realtime import Realtime
+from nxt_entrypoints.api.app import build_api
+from nxt_entrypoints.http.app import HttpSettings
 
 OWN, FOREIGN, UNKNOWN = 70, 90, 999
 OWNERS: dict[int, int | None] = {OWN: 7, FOREIGN: 9}
@@ -218,3 +224,19 @@ async def test_valkey_away_leaves_sockets_and_routes_up() -> None:
         assert await listener.join({"grid_id": 7}) == "ok"
         async with aiohttp.ClientSession() as session:
             assert (await session.get(f"{address}/healthz")).status == 200
+
+
+async def test_the_api_role_serves_sockets_beside_its_routes() -> None:
+    """[API-5] [API-202] On one port; a hibernated role has neither."""
+    world = IdentityWorld()
+
+    async def authenticate(token: str | None, key: str | None) -> Principal:
+        return await world.gate.authenticate(token=token, key=key)
+
+    for is_hibernated, status in ((False, 200), (True, 404)):
+        sockets = SocketServer(authenticate=authenticate, grid_owners=MemoryGridOwners(), clock=world.clock)
+        settings = HttpSettings(is_hibernated=is_hibernated)
+        app = build_api(Services(), gate=world.gate, sockets=sockets, settings=settings)  # type: ignore[arg-type]  # fakes
+        async with TestClient(TestServer(app)) as client:
+            assert (await client.get("/socket.io/?EIO=4&transport=polling")).status == status
+            assert (await client.get("/healthz")).status == 200

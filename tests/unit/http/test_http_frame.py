@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
@@ -27,6 +28,7 @@ from nxt_domain.shared.errors import (
     UpstreamFailed,
 )
 from nxt_entrypoints.http.app import HttpSettings
+from nxt_entrypoints.http.body import MAX_UPLOAD
 from nxt_entrypoints.http.routes import LARGE_MAX_BODY
 
 
@@ -332,3 +334,38 @@ async def test_any_target_is_answered(client: Any, target: bytes) -> None:
     answer = await reader.read()
     assert 400 <= int(answer.split(b" ", 2)[1]) < 500
     writer.close()
+
+
+def form_with(**files: bytes) -> aiohttp.FormData:
+    form = aiohttp.FormData(quote_fields=False)
+    form.add_field("note", "x" * 1000)
+    for name, content in files.items():
+        form.add_field(name, content, filename=f"../{name}.csv", content_type="text/csv")
+    return form
+
+
+async def test_files_come_in_the_field_file(client: Any) -> None:
+    """[API-6] [API-8] In memory, at most 10 MiB; what the client calls it is only a name."""
+    answer = await client.post("/upload", data=form_with(other=b"no", file=b"a;b\n"))
+    assert await answer.json() == {"name": "../file.csv", "type": "text/csv", "bytes": 4}
+    full = await client.post("/upload", data=form_with(file=b"x" * MAX_UPLOAD))
+    assert (await full.json())["bytes"] == MAX_UPLOAD
+    assert (await client.post("/upload", data=form_with(file=b"x" * (MAX_UPLOAD + 1)))).status == 413
+    assert (await client.post("/upload", data=form_with(file=b"x" * (MAX_UPLOAD + 200_000)))).status == 413
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (None, "application/json", 201),
+        (b"{}", "application/json", 201),
+        (b"", "multipart/form-data; boundary=b", 400),
+        (b"nonsense", "multipart/form-data; boundary=b", 400),
+        (b"nonsense", "multipart/form-data", 400),
+        (b"--b--\r\n", "multipart/form-data; boundary=b", 201),
+    ],
+)
+async def test_a_missing_or_broken_upload(client: Any, content: bytes | None, kind: str, status: int) -> None:
+    """[API-38]"""
+    answer = await client.post("/upload", data=content, headers={"Content-Type": kind})
+    assert answer.status == status
