@@ -34,6 +34,12 @@ def check_amount(amount: Decimal) -> None:
         raise InvalidInput(problems)
 
 
+def sellable_energy(amount: Decimal, tariff: Decimal) -> Decimal | None:
+    """Return the energy that an amount buys, kWh; None: more than one top-up may bring, so that it must wait [R13]."""
+    energy_kwh = energy_sold(amount, tariff)
+    return energy_kwh if energy_kwh <= LARGEST_TOP_UP_KWH else None
+
+
 def check_top_up(amount: Decimal, facts: TariffFacts, meter_reference: str) -> None:
     """Refuse more energy than one top-up may bring, at the present tariff [R13, MET-48].
 
@@ -41,5 +47,5 @@ def check_top_up(amount: Decimal, facts: TariffFacts, meter_reference: str) -> N
         Unprocessable: The amount buys more than 10,000 kWh.
     """
     tariff = tariff_of_meter(facts)
-    if tariff is not None and energy_sold(amount, tariff) > LARGEST_TOP_UP_KWH:
+    if tariff is not None and sellable_energy(amount, tariff) is None:
         raise Unprocessable(f"Amount is too large for meter {meter_reference}", code="TOP_UP_TOO_LARGE")

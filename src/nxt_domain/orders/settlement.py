@@ -8,9 +8,10 @@ from decimal import Decimal
 
 import attrs
 
-from nxt_domain.grids.tariffs import MeterType, TariffFacts, energy_sold, tariff_of_meter
+from nxt_domain.grids.tariffs import MeterType, TariffFacts, tariff_of_meter
 from nxt_domain.meters.use_cases.top_ups import TopUpRequest
 from nxt_domain.orders import notices
+from nxt_domain.orders.amounts import sellable_energy
 from nxt_domain.orders.model import ActorType, Order
 from nxt_domain.orders.notices import Contact, SmsNotice
 from nxt_domain.orders.states import FailureCode
@@ -239,7 +240,7 @@ def _refusal(item: SettlingOrder, balances: Balances, tariff: Decimal | None) ->
 def _settled(item: SettlingOrder, entry: Entry, tariff: Decimal | None, at: datetime) -> Settlement:
     meter = item.meter
     order = item.order.complete(at, tariff, meter.meter_type if meter else None)
-    energy_kwh = energy_sold(order.amount, tariff) if tariff else None
+    energy_kwh = sellable_energy(order.amount, tariff) if tariff else None
     return Settlement(
         order=order,
         entry=entry,

@@ -104,3 +104,12 @@ def test_wallets_must_exist_and_differ() -> None:
         attrs.evolve(ITEM, receiver=SYSTEM),
     ):
         assert settle(broken, Balances({}), NOW).order.failure_code == FailureCode.WALLET_INVALID
+
+
+def test_more_energy_than_one_top_up_may_bring_waits() -> None:
+    """R13: it grew past the limit before settlement: the money settles, the command is left to its task."""
+    dear = attrs.evolve(ITEM, order=attrs.evolve(ITEM.order, amount=Decimal("3000000.01")))
+    done = settle(dear, Balances({}), NOW)
+    assert (done.order.status, done.order.tariff) == (OrderStatus.COMPLETED, 300)
+    assert done.top_up is not None
+    assert done.top_up.energy_kwh is None

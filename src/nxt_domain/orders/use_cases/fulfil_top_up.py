@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Generic, Protocol, TypeVar
 
-from nxt_domain.grids.tariffs import energy_sold, tariff_of_meter
+import attrs
+
+from nxt_domain.grids.tariffs import tariff_of_meter
 from nxt_domain.meters.ports import MetersTransaction
 from nxt_domain.meters.use_cases.complete_top_up import CompleteTopUp
 from nxt_domain.meters.use_cases.top_ups import TopUpRequest
+from nxt_domain.orders.amounts import sellable_energy
 from nxt_domain.orders.model import Order
 from nxt_domain.orders.ports import Orders, TopUps
 from nxt_domain.orders.states import OrderStatus
@@ -62,14 +65,22 @@ class FulfilTopUp(Generic[TxT]):
                 raise NotFound(f"Order {order_id} is not settled", code="ORDER_UNSETTLED")
             if order_id in await tx.interactions.of_orders([order_id]):
                 return
-            await self._top_ups.create_for_orders(tx, [await self._request(tx, order)])
+            priced, request = await self._priced(tx, order)
+            await tx.orders.save([priced])
+            await self._top_ups.create_for_orders(tx, [request])
             await tx.commit()
 
-    async def _request(self, tx: TxT, order: Order) -> TopUpRequest:
+    async def _priced(self, tx: TxT, order: Order) -> tuple[Order, TopUpRequest]:
+        """Find the price that was missing, and keep it with the order [PAY-109]."""
         receiver = (await tx.orders.parties([order.receiver_wallet_id])).get(order.receiver_wallet_id)
         if receiver is None or receiver.tariffs is None or receiver.owner_id is None:
             raise NotFound(f"Order {order.id} pays for no meter", code="NO_METER")
         tariff = tariff_of_meter(receiver.tariffs)
         if tariff is None:
             raise Unavailable(f"Order {order.id} waits for a tariff of meter {receiver.name}", code="TARIFF_MISSING")
-        return TopUpRequest(order_id=order.id, meter_id=receiver.owner_id, energy_kwh=energy_sold(order.amount, tariff))
+        energy_kwh = sellable_energy(order.amount, tariff)
+        if energy_kwh is None:
+            text = f"Order {order.id} buys more than one top-up of meter {receiver.name} may bring"
+            raise Unavailable(text, code="TOP_UP_TOO_LARGE")
+        priced = attrs.evolve(order, tariff=tariff, tariff_type=receiver.tariffs.meter_type)
+        return priced, TopUpRequest(order_id=order.id, meter_id=receiver.owner_id, energy_kwh=energy_kwh)
