@@ -25,7 +25,7 @@ PUBLIC_ORDERS = "public-orders"
 """The bucket that the three public order routes share."""
 
 _MAX_ADDRESSES = 10_000
-_VALKEY_TIMEOUT_S = 0.25
+_VALKEY_TIMEOUT_S = 1.0
 _RETRY_VALKEY_S = 5.0
 
 _log = structlog.get_logger("nxt.http")

@@ -37,8 +37,9 @@ async def test_processes_count_together(any_valkey_url: str) -> None:
     clients = [Redis.from_url(any_valkey_url) for _ in range(3)]
     try:
         limiters = [ValkeyRateLimiter(client, LIMITS) for client in clients]
-        outcomes = await asyncio.gather(*(passes(limiters[number % 3]) for number in range(90)))
-        assert sum(outcomes) == 30
+        # In waves of a bounded size: opening 90 connections at once is no part of the question.
+        waves = [await asyncio.gather(*(passes(limiter) for limiter in limiters for _ in range(5))) for _ in range(6)]
+        assert sum(map(sum, waves)) == 30
         assert await passes(limiters[0], "203.0.113.10")
         keys = await clients[0].keys("*")
         assert 0 < len(keys) <= 4
