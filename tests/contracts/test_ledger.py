@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.support.ledger import connect, make_wallets
-from tests.support.payments_world import PaymentsTransaction
+from tests.support.payments_postgres import PaymentsTransaction
 
 from nxt_adapters.memory.ledger import MemoryLedger
 from nxt_adapters.supabase.engine import create_engine

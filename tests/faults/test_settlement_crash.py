@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import pytest
 from sqlalchemy import event
-from tests.support.payments_world import PaymentsTransaction, PostgresWorld
+from tests.support.payments_postgres import PaymentsTransaction, PostgresWorld
 
 from nxt_adapters.supabase.engine import create_engine
 from nxt_adapters.supabase.settlements import PostgresSettlements

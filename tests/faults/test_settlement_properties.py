@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
-from tests.support.payments_world import MemoryWorld
+from tests.support.payments_memory import MemoryWorld
 
 from nxt_adapters.memory.payments import MemoryPayments
 from nxt_domain.orders.model import Order

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
-from tests.support.payments_world import PaymentsTransaction, PostgresWorld
+from tests.support.payments_postgres import PaymentsTransaction, PostgresWorld
 
 from nxt_adapters.supabase.engine import create_engine
 from nxt_adapters.supabase.interactions import PostgresInteractions

@@ -10,7 +10,7 @@ from decimal import Decimal
 import psycopg
 import pytest
 from sqlalchemy import event
-from tests.support.payments_world import PostgresWorld
+from tests.support.payments_postgres import PostgresWorld
 
 from nxt_adapters.supabase.engine import create_engine
 from nxt_adapters.supabase.ledger import PostgresLedger

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 import pytest
-from tests.support.payments_world import MemoryWorld
+from tests.support.payments_memory import MemoryWorld
 
 from nxt_domain.orders.gateway import PaymentState
 from nxt_domain.orders.model import Order
