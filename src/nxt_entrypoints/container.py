@@ -21,6 +21,7 @@ from nxt_adapters.supabase.job_leases import PostgresJobLeases
 from nxt_adapters.supabase.messages import PostgresDeviceMessages, PostgresMessageStore
 from nxt_adapters.supabase.notification_queue import PostgresNotificationQueue
 from nxt_adapters.supabase.outbox import PostgresOutboxQueue
+from nxt_adapters.supabase.secret_store import PostgresSecretStore
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
 from nxt_adapters.supabase.wakeups import PostgresWakeUps
 from nxt_adapters.system.clock import SystemClock
@@ -46,6 +47,7 @@ from nxt_entrypoints.api.own_orders import VerifyOwnOrder
 from nxt_entrypoints.api.webhook_secrets import WebhookGuard
 from nxt_entrypoints.settings.settings import Settings
 from nxt_entrypoints.wiring import identity, messages, metering, payments
+from nxt_entrypoints.wiring.secrets import secret_box
 
 
 def process_name() -> str:
@@ -152,6 +154,10 @@ class Container(containers.DeclarativeContainer):
     fulfil_top_up = providers.Singleton(
         FulfilTopUp, begin=begin, top_ups=top_ups, complete=complete_top_up, clock=clock
     )
+
+    # Secrets at rest.
+    secret_box = providers.Singleton(secret_box, settings)
+    secret_store = providers.Singleton(PostgresSecretStore, engine, secret_box)
 
     # News and messages to people.
     realtime = providers.Singleton(SocketIoRealtime, valkey)

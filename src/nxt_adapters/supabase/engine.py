@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 APPLICATION_ROLE = "nxt_app"
+_ANSWER_WITHIN_S = 4.0  # a route must tell of an exhausted pool before its caller gives up [API-36]
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -48,6 +49,7 @@ def create_engine(
         psycopg_url(url),
         pool_size=pool_size,
         max_overflow=0,
+        pool_timeout=_ANSWER_WITHIN_S,
         pool_recycle=1800,
         pool_pre_ping=True,
         json_serializer=dump_json,

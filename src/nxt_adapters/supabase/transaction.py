@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from nxt_domain.shared.errors import Conflict, DomainError, Forbidden, InvalidInput, Unavailable
@@ -77,7 +78,7 @@ class PostgresTransaction:
             self._connection = await self._engine.connect()
         except DBAPIError as error:
             _raise_translated(error)
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, PoolTimeout) as error:
             raise Unavailable("The database can't be reached") from error
         return self
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import redis.asyncio as redis
 from attrs import frozen
+from sqlalchemy.exc import SQLAlchemyError
 
+from nxt_adapters.supabase.engine import create_engine
+from nxt_adapters.supabase.secret_store import PostgresSecretStore
+from nxt_adapters.system.secret_box import AesGcmBox
 from nxt_domain.shared.errors import DomainError
 from nxt_entrypoints.database import comparison
 
@@ -45,13 +50,16 @@ async def check_up(addresses: Mapping[str, str]) -> Sequence[Finding]:
     """Run all checks.
 
     Args:
-        addresses: ``relational_url``, ``series_url`` and ``valkey_url``; an empty one is left out.
+        addresses: ``relational_url``, ``series_url`` and ``valkey_url``, and ``data_keys`` as in ``NXT_SECRETS_KEYS``;
+            an empty one is left out.
     """
     checks = []
     for what, plane in (("relational", "relational"), ("series", "telemetry")):
         url = addresses.get(f"{what}_url", "")
         if url:
             checks.append(_database(what, url, "relational" if plane == "relational" else "telemetry"))
+    if addresses.get("relational_url"):
+        checks.append(_secrets(addresses["relational_url"], addresses.get("data_keys", "")))
     if addresses.get("valkey_url"):
         checks.append(_valkey(addresses["valkey_url"]))
     return [finding for findings in await asyncio.gather(*checks) for finding in findings]
@@ -127,6 +135,27 @@ def _listed(what: str, faults: Sequence[str], fine: str, advice: str) -> Finding
     more = f" and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
     detail = "; ".join(faults[:_SHOWN]) + more if faults else fine
     return Finding(what=what, ok=not faults, detail=detail, advice=advice)
+
+
+async def _secrets(url: str, data_keys: str) -> list[Finding]:
+    """Say whether what is stored can be opened: after a restore without its keys it can't (R59)."""
+    box = AesGcmBox(data_keys or f"none:{base64.b64encode(bytes(32)).decode()}")
+    engine = create_engine(url, pool_size=1, application_name="nxt doctor")
+    try:
+        lost = await PostgresSecretStore(engine, box).lost()
+    except (DomainError, SQLAlchemyError):
+        return []  # the database's own findings say what is wrong
+    finally:
+        await engine.dispose()
+    count = sum(lost.values())
+    return [
+        Finding(
+            what="stored secrets",
+            ok=not lost,
+            detail="all can be opened" if not lost else f"{count} decoder and merchant keys are lost",
+            advice=f"set NXT_SECRETS_KEYS with the keys {', '.join(sorted(lost))} that they were sealed with",
+        )
+    ]
 
 
 async def _valkey(url: str) -> list[Finding]:

@@ -60,8 +60,10 @@ def _subject(data: Path | None) -> tuple[Mapping[str, str], Sequence[str]]:
         if data is not None:
             raise
         settings = load_settings(os.environ)
-        return {name: getattr(settings, name) for name in _STORES}, settings.warnings
-    return {name: str(content[name]) for name in _STORES}, ()
+        keys = ",".join(settings.names("NXT_SECRETS_KEYS")) if settings.has("NXT_SECRETS_KEYS") else ""
+        return {**{name: getattr(settings, name) for name in _STORES}, "data_keys": keys}, settings.warnings
+    addresses = {name: str(content[name]) for name in _STORES}
+    return {**addresses, "data_keys": str(content["credentials"].get("data_keys", ""))}, ()
 
 
 def _line(finding: Finding) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -351,6 +352,8 @@ def _meter(
         "power_limit_should_be": _POWER_LIMIT_W,
         "power_limit_should_be_updated_at": now,
         "last_seen_at": now,
+        # A write-only column: the jobs role seals it [REL-141].
+        "decoder_key": secrets.token_hex(8).upper(),
     }
 
 

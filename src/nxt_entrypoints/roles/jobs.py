@@ -27,6 +27,7 @@ from nxt_entrypoints.wiring import messages
 
 _log = structlog.get_logger(__name__)
 _NOTIFICATIONS_POLL_S = 2.0
+_SEALING_POLL_S = 4.0
 
 
 async def start_jobs(process: Process, reports: ReportReceiver | None) -> None:
@@ -43,6 +44,8 @@ async def start_jobs(process: Process, reports: ReportReceiver | None) -> None:
         _start_settlement(process)
     if messages.is_configured(process.settings):
         _start_notifications(process)
+    if process.settings.has("NXT_SECRETS_KEYS"):
+        _start_sealing(process)
     _start_relay(process, reports)
     if process.settings.jobs_enabled:
         _start_calendar(process)
@@ -89,6 +92,17 @@ def _start_notifications(process: Process) -> None:
         )
 
     process.run("notifications", run)
+
+
+def _start_sealing(process: Process) -> None:
+    """Seal what clients wrote into write-only columns, within five seconds (R15)."""
+    store = process.container.secret_store()
+
+    async def run(stopping: asyncio.Event) -> None:
+        nobody = asyncio.Event()  # SQL can't hint: the inbox is looked into by the clock alone
+        await work_until_stopped("secrets", store.empty_inbox, woken=nobody, stopping=stopping, poll_s=_SEALING_POLL_S)
+
+    process.run("secrets", run)
 
 
 def _start_relay(process: Process, reports: ReportReceiver | None) -> None:

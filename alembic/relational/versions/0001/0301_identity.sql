@@ -120,7 +120,7 @@ create table public.api_keys (
     key varchar,
     account_id integer not null
         constraint "FK_decaf331589778e33441b2a8d9e" references public.accounts (id),
-    key_hash text not null,
+    key_hash text,
     key_prefix text,
     name text,
     expires_at timestamptz,

@@ -154,7 +154,7 @@ api_keys = Table(
     Column("is_locked", Boolean, nullable=False, server_default=NO),
     Column("key", String),
     Column("account_id", Integer, ForeignKey("accounts.id", name="FK_decaf331589778e33441b2a8d9e"), nullable=False),
-    Column("key_hash", Text, nullable=False),
+    Column("key_hash", Text),
     Column("key_prefix", Text),
     Column("name", Text),
     Column("expires_at", INSTANT),

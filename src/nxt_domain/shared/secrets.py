@@ -1,0 +1,53 @@
+"""Secrets at rest: sealed before they reach a table, opened only where they are used [REL-154, R15]."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import attrs
+
+from nxt_domain.shared.errors import Unavailable
+
+
+class SecretLost(Unavailable):
+    """A secret can't be opened: the key it was sealed with is not at hand, or the text was tampered with."""
+
+    default_code = "SECRET_LOST"
+
+
+@attrs.frozen(kw_only=True)
+class Sealed:
+    """An encrypted text.
+
+    Attributes:
+        ciphertext: Nonce and sealed bytes.
+        key_id: Which data key opens it.
+    """
+
+    ciphertext: bytes = attrs.field(repr=False)
+    key_id: str
+    algorithm: str = "AES-256-GCM"
+
+
+class SecretBox(Protocol):
+    """Seals with the newest data key and opens with any that is known."""
+
+    def seal(self, text: str, *, context: str) -> Sealed:
+        """Encrypt a text.
+
+        Args:
+            text: The secret.
+            context: What it belongs to, e.g. ``METER_DECODER_KEY:meter:31``; the same is needed to open it, so that a
+                ciphertext moved to another row opens nothing.
+        """
+
+    def open(self, sealed: Sealed, *, context: str) -> str:
+        """Decrypt a text.
+
+        Raises:
+            SecretLost: Its key is unknown, or it does not belong here.
+        """
+
+    @property
+    def key_ids(self) -> frozenset[str]:
+        """The keys at hand."""
