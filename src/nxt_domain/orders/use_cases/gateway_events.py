@@ -71,7 +71,7 @@ class ReceiveGatewayEvent:
                 await tx.outbox.add([task])
             await tx.commit()
         if event_id is not None and waits:
-            self._wake_ups.hint(Channel.GATEWAY_EVENTS, Channel.OUTBOX)
+            self._wake_ups.hint(Channel.GATEWAY_EVENTS)
         return event_id is not None
 
 
