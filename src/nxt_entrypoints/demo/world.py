@@ -22,6 +22,7 @@ from nxt_entrypoints.demo.past_series import seed_meter_series, seed_plant_serie
 from nxt_entrypoints.demo.seed import DemoMeter, SeededDemo, demo_meters, seed_relational
 from nxt_entrypoints.embedded.data_dir import DataDir
 from nxt_entrypoints.embedded.errors import EmbeddedError
+from nxt_entrypoints.embedded.ports import is_free
 from nxt_entrypoints.embedded.stack import EmbeddedStack
 from nxt_entrypoints.simulators.chirpstack.simulator import ChirpStackConfig
 from nxt_entrypoints.simulators.fleet import Fleet, FleetMeter, Plant, Village
@@ -95,7 +96,13 @@ async def prepare(
 
 
 def choose_ports(data: DataDir, api_port: int | None) -> Mapping[str, int]:
-    """Choose a port for everything that listens: what it had before, where that is still free (R37)."""
+    """Choose a port for everything that listens: what it had before, where that is still free (R37).
+
+    Raises:
+        EmbeddedError: The port that was asked for is taken.
+    """
+    if api_port is not None and not is_free(api_port):
+        raise EmbeddedError(f"port {api_port} is taken; choose another with --port, or none for a free one")
     ports = {} if api_port is None else {"api": api_port}
     for name in (*_ROLES, *_SIMULATORS):
         if name not in ports:

@@ -79,11 +79,13 @@ def _start_engine(process: Process) -> None:
 def _start_settlement(process: Process) -> None:
     container = process.container
     worker = SettlementWorker(settle=container.settle_orders(), wake_ups=container.wake_ups())
+    process.on_close(container.merchant_accounts().close)  # the relay's verifications ask gateways
     process.run("settlement", worker.run)
 
 
 def _start_notifications(process: Process) -> None:
     dispatch = process.container.dispatch_sms()
+    process.on_close(process.container.sms().close)
     woken = process.container.wake_ups().subscribe(Channel.NOTIFICATIONS)
 
     async def run(stopping: asyncio.Event) -> None:
