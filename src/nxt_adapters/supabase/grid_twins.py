@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 
-from sqlalchemy import RowMapping, func, select
+from sqlalchemy import ARRAY, Integer, RowMapping, String, any_, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.tables import dcus, grids
 from nxt_domain.grids.model import CommunicationProtocol, Gateway, GridTwin, is_energised
 
-_GATEWAYS = select(
+_IDS: Final = bindparam("ids", type_=ARRAY(Integer))
+
+_GRIDS: Final = select(grids.c.id, grids.c.is_hps_on, grids.c.is_generation_managed_by_nxt_grid).where(
+    grids.c.id == any_(_IDS), grids.c.deleted_at.is_(None)
+)
+
+_GATEWAYS: Final = select(
     dcus.c.id, dcus.c.external_reference, dcus.c.communication_protocol, dcus.c.is_online, dcus.c.grid_id
 ).where(dcus.c.deleted_at.is_(None))
+
+_OF_GRIDS: Final = _GATEWAYS.where(dcus.c.grid_id == any_(_IDS)).order_by(dcus.c.id)
+
+_NAMED: Final = _GATEWAYS.where(
+    func.lower(dcus.c.external_reference) == any_(bindparam("references", type_=ARRAY(String)))
+)
 
 
 class PostgresGridTwins:
@@ -27,9 +40,6 @@ class PostgresGridTwins:
         if not grid_ids:
             return {}
         gateways = await self._gateways_of(grid_ids)
-        query = select(grids.c.id, grids.c.is_hps_on, grids.c.is_generation_managed_by_nxt_grid).where(
-            grids.c.id.in_(sorted(grid_ids)), grids.c.deleted_at.is_(None)
-        )
         return {
             row.id: GridTwin(
                 grid_id=row.id,
@@ -38,7 +48,7 @@ class PostgresGridTwins:
                 ),
                 gateways=gateways.get(row.id, ()),
             )
-            for row in await self._connection.execute(query)
+            for row in await self._connection.execute(_GRIDS, {"ids": list(grid_ids)})
         }
 
     async def gateways(self, external_references: Collection[str]) -> Mapping[str, Gateway]:
@@ -46,14 +56,12 @@ class PostgresGridTwins:
         if not external_references:
             return {}
         references = sorted({reference.lower() for reference in external_references})
-        query = _GATEWAYS.where(func.lower(dcus.c.external_reference).in_(references))
-        rows = (await self._connection.execute(query)).mappings()
+        rows = (await self._connection.execute(_NAMED, {"references": references})).mappings()
         return {row["external_reference"].lower(): _gateway(row) for row in rows}
 
     async def _gateways_of(self, grid_ids: Collection[int]) -> Mapping[int, Sequence[Gateway]]:
         by_grid: dict[int, list[Gateway]] = defaultdict(list)
-        query = _GATEWAYS.where(dcus.c.grid_id.in_(sorted(grid_ids))).order_by(dcus.c.id)
-        for row in (await self._connection.execute(query)).mappings():
+        for row in (await self._connection.execute(_OF_GRIDS, {"ids": list(grid_ids)})).mappings():
             by_grid[row["grid_id"]].append(_gateway(row))
         return by_grid
 

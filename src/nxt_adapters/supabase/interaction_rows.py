@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row
 
@@ -52,13 +52,54 @@ def interaction_of(row: Row[Any]) -> Interaction:
     )
 
 
-def values_of(new: NewInteraction) -> dict[str, object]:
+NEW: Final[Mapping[str, str]] = {
+    "meter_id": "int",
+    "meter_interaction_type": "meter_interaction_type_enum",
+    "meter_interaction_status": "meter_interaction_status_enum",
+    "origin": "text",
+    "priority": "int",
+    "rls_organization_id": "int",
+    "token": "text",
+    "token_issued_at": "timestamptz",
+    "transactive_kwh": "numeric",
+    "target_power_limit": "int",
+    "payload_data": "jsonb",
+    "result_value": "jsonb",
+    "delivery_failure_history": "jsonb",
+    "order_id": "int",
+    "resolution": "interaction_resolution_enum",
+    "follow_up_of_id": "bigint",
+    "expires_at": "timestamptz",
+    "author_id": "int",
+}
+"""Columns of a new row, with their types."""
+
+CHANGING: Final[Mapping[str, str]] = {
+    "updated_at": "timestamptz",
+    "meter_interaction_status": "meter_interaction_status_enum",
+    "priority": "int",
+    "token": "text",
+    "target_power_limit": "int",
+    "result_value": "jsonb",
+    "delivery_failure_history": "jsonb",
+    "resolution": "interaction_resolution_enum",
+    "superseded_by_id": "bigint",
+    "expires_at": "timestamptz",
+    "verification_state": "text",
+    "attempts": "int",
+    "first_transmitted_at": "timestamptz",
+    "token_issued_at": "timestamptz",
+}
+"""Columns that may change, with their types."""
+
+
+def new_row(new: NewInteraction) -> dict[str, object]:
     """Write the columns of a new row."""
     return {
         "meter_id": new.meter_id,
-        "meter_interaction_type": new.type.value,
-        "meter_interaction_status": new.status.value,
-        "origin": new.origin.value,
+        "meter_interaction_type": new.type,
+        "meter_interaction_status": new.status,
+        "origin": new.origin,
         "priority": new.priority,
         "rls_organization_id": new.organization_id,
         "token": new.token,
@@ -69,7 +110,7 @@ def values_of(new: NewInteraction) -> dict[str, object]:
         "result_value": new.result,
         "delivery_failure_history": _failures(new.delivery_failures),
         "order_id": new.order_id,
-        "resolution": None if new.resolution is None else new.resolution.value,
+        "resolution": new.resolution,
         "follow_up_of_id": new.follow_up_of_id,
         "expires_at": new.expires_at,
         "author_id": new.author_id,
@@ -77,21 +118,20 @@ def values_of(new: NewInteraction) -> dict[str, object]:
 
 
 def row_of(interaction: Interaction) -> dict[str, object]:
-    """Write the columns that may change, with the id as ``key``."""
-    resolution, state = interaction.resolution, interaction.verification_state
+    """Write the columns that may change, with the id."""
     return {
-        "key": interaction.id,
+        "id": interaction.id,
         "updated_at": interaction.updated_at,
-        "meter_interaction_status": interaction.status.value,
+        "meter_interaction_status": interaction.status,
         "priority": interaction.priority,
         "token": interaction.token,
         "target_power_limit": interaction.target_power_limit_w,
         "result_value": interaction.result,
         "delivery_failure_history": _failures(interaction.delivery_failures),
-        "resolution": None if resolution is None else resolution.value,
+        "resolution": interaction.resolution,
         "superseded_by_id": interaction.superseded_by_id,
         "expires_at": interaction.expires_at,
-        "verification_state": None if state is None else state.value,
+        "verification_state": interaction.verification_state,
         "attempts": interaction.attempts,
         "first_transmitted_at": interaction.first_transmitted_at,
         "token_issued_at": interaction.token_issued_at,

@@ -6,46 +6,141 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Select, TextClause, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nxt_adapters.supabase.interaction_rows import interaction_of, row_of, values_of
-from nxt_adapters.supabase.tables import interaction_requests, meter_interactions
+from nxt_adapters.supabase.engine import dump_json
+from nxt_adapters.supabase.interaction_rows import CHANGING, NEW, interaction_of, new_row, row_of
+from nxt_adapters.supabase.tables import meter_interactions
 from nxt_domain.meters.model import (
     CreditObservation,
     Interaction,
-    InteractionStatus,
     InteractionType,
     NewInteraction,
+    Origin,
 )
-from nxt_domain.meters.verification import OtherTopUp
+from nxt_domain.meters.verification import CreditClear, OtherTopUp
 
-_i = meter_interactions.c
 _UNFINISHED = ("QUEUED", "SUSPENDED", "DEFERRED", "PROCESSING")
+
+
+def _record(columns: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {kind}" for name, kind in columns.items())
+
+
+# One parameter for any number of rows, so that the server keeps one plan. Ids rise in the order of the rows.
+_ADD = text(
+    f"""
+    with stored as (
+        insert into meter_interactions ({", ".join(NEW)})
+        select {", ".join(NEW)} from jsonb_to_recordset(cast(:rows as jsonb)) as new (ordinal int, {_record(NEW)})
+        order by ordinal
+        on conflict (order_id) do nothing
+        returning *
+    ),
+    requests as (
+        insert into internal.interaction_requests (meter_interaction_id, origin, account_id)
+        select id, origin, author_id from stored where origin <> 'UNSOLICITED'
+    )
+    select * from stored order by id
+    """  # noqa: S608 - columns are constants
+)
+
+_SAVE = text(
+    f"""
+    update meter_interactions m set {", ".join(f"{name} = new.{name}" for name in CHANGING)}
+    from jsonb_to_recordset(cast(:rows as jsonb)) as new (id bigint, {_record(CHANGING)})
+    where m.id = new.id
+    """  # noqa: S608 - columns are constants
+)
+
+_JOIN = text(
+    """
+    insert into internal.interaction_requests (meter_interaction_id, origin, coalesced)
+    select unnest(cast(:ids as bigint[])), :origin, true
+    """
+)
+
+_LOCK = text("select * from meter_interactions where id = any(:ids) order by id for no key update")
+_METERS_OF = text("select id, meter_id from meter_interactions where id = any(:ids)")
+_OF_ORDERS = text("select * from meter_interactions where order_id = any(:ids)")
+_UNFINISHED_OF = text(
+    """
+    select * from meter_interactions
+    where meter_interaction_status in ('QUEUED', 'SUSPENDED', 'DEFERRED', 'PROCESSING')
+        and meter_id = any(:ids) and meter_interaction_type = any(cast(:kinds as meter_interaction_type_enum[]))
+    order by id
+    """
+)
+_SUSPENDED = text(
+    """
+    select * from meter_interactions where meter_interaction_status = 'SUSPENDED' and id > :after_id
+    order by id limit :limit
+    """
+)
+_EXPIRED = text(
+    """
+    select * from meter_interactions
+    where meter_interaction_status in ('QUEUED', 'SUSPENDED', 'PROCESSING') and expires_at <= :now and id > :after_id
+    order by id limit :limit
+    """
+)
+
+# Of each meter one step down its index, however long its history.
+_NEWEST_FREEZE_TIMES = text(
+    """
+    select m.id as meter_id, report.freeze_time
+    from unnest(cast(:ids as int[])) as m (id) cross join lateral (
+        select result_value ->> 'freeze_time' as freeze_time from meter_interactions i
+        where i.meter_id = m.id and i.meter_interaction_type = 'READ_REPORT'
+        order by i.created_at desc, i.id desc limit 1) report
+    where report.freeze_time is not null
+    """
+)
 
 # Reads and reports that tell the credit, from the newest before the token was issued on [MET-125].
 _CREDIT_OBSERVATIONS = text(
     """
     with observations as (
-        select created_at, updated_at as observed_at,
-            case meter_interaction_type when 'READ_CREDIT' then (result_value ->> 'kwh_credit_available')::numeric
-                else (result_value ->> 'purchase_remain_source_1')::numeric end as credit_kwh,
-            case meter_interaction_type when 'READ_REPORT' then (result_value ->> 'consumption_source_1')::numeric
-                end as counter_kwh
+        select updated_at as observed_at,
+            case meter_interaction_type when 'READ_CREDIT' then result_value -> 'kwh_credit_available'
+                else result_value -> 'purchase_remain_source_1' end as credit,
+            case meter_interaction_type when 'READ_REPORT' then result_value -> 'consumption_source_1' end as counter
         from meter_interactions
         where meter_id = :meter_id and meter_interaction_status = 'SUCCESSFUL'
             and meter_interaction_type in ('READ_CREDIT', 'READ_REPORT')
             and created_at >= cast(:issued_at as timestamptz) - interval '2 days'
     ),
-    baseline as (
-        select max(observed_at) as at from observations where observed_at < :issued_at and credit_kwh is not null
-    )
-    select o.observed_at, o.credit_kwh, o.counter_kwh, baseline.at is not null as has_baseline
-    from observations o cross join baseline
-    where o.credit_kwh is not null and o.observed_at >= coalesce(baseline.at, :issued_at)
-    order by o.observed_at
-    limit 500
+    told as (
+        select observed_at, cast(credit as numeric) as credit_kwh,
+            case when jsonb_typeof(counter) = 'number' then cast(counter as numeric) end as counter_kwh
+        from observations where jsonb_typeof(credit) = 'number'
+    ),
+    baseline as (select max(observed_at) as at from told where observed_at < :issued_at)
+    select t.observed_at, t.credit_kwh, t.counter_kwh, baseline.at is not null as has_baseline
+    from told t cross join baseline
+    where t.observed_at >= coalesce(baseline.at, :issued_at)
+    order by t.observed_at limit 500
+    """
+)
+
+_OTHER_TOP_UPS = text(
+    """
+    select updated_at as succeeded_at, transactive_kwh as energy_kwh from meter_interactions
+    where meter_id = :meter_id and meter_interaction_type = 'TOP_UP' and meter_interaction_status = 'SUCCESSFUL'
+        and updated_at >= :since and id <> :than
+    """
+)
+
+_CREDIT_CLEARS = text(
+    """
+    select first_transmitted_at as earliest_at,
+        case when meter_interaction_status in ('QUEUED', 'SUSPENDED', 'DEFERRED', 'PROCESSING') then null
+            else updated_at end as latest_at
+    from meter_interactions
+    where meter_id = :meter_id and meter_interaction_type = 'CLEAR_CREDIT' and first_transmitted_at is not null
+        and (updated_at >= :since
+            or meter_interaction_status in ('QUEUED', 'SUSPENDED', 'DEFERRED', 'PROCESSING'))
     """
 )
 
@@ -64,102 +159,67 @@ class PostgresInteractions:
         """See ``Interactions.add``."""
         if not interactions:
             return ()
-        statement = (
-            insert(meter_interactions)
-            .values([values_of(interaction) for interaction in interactions])
-            .on_conflict_do_nothing(index_elements=["order_id"])
-            .returning(meter_interactions)
-        )
-        rows = (await self._connection.execute(statement)).all()
-        stored = sorted((interaction_of(row) for row in rows), key=lambda interaction: interaction.id)
-        if stored:
-            requests = [{"meter_interaction_id": new.id, "origin": new.origin.value} for new in stored]
-            await self._connection.execute(insert(interaction_requests).values(requests))
-        return stored
+        rows = [{"ordinal": ordinal, **new_row(new)} for ordinal, new in enumerate(interactions)]
+        return await self._load(_ADD, rows=dump_json(rows))
 
     async def lock(self, interaction_ids: Collection[int]) -> Mapping[int, Interaction]:
         """See ``Interactions.lock``."""
-        query = select(meter_interactions).where(_i.id.in_(sorted(interaction_ids))).order_by(_i.id).with_for_update()
-        return {found.id: found for found in await self._load(query, interaction_ids)}
+        if not interaction_ids:
+            return {}
+        return {found.id: found for found in await self._load(_LOCK, ids=list(interaction_ids))}
 
     async def meters_of(self, interaction_ids: Collection[int]) -> Mapping[int, int]:
         """See ``Interactions.meters_of``."""
         if not interaction_ids:
             return {}
-        query = select(_i.id, _i.meter_id).where(_i.id.in_(sorted(interaction_ids)))
-        return {row.id: row.meter_id for row in await self._connection.execute(query)}
+        rows = await self._connection.execute(_METERS_OF, {"ids": list(interaction_ids)})
+        return {row.id: row.meter_id for row in rows}
 
     async def save(self, interactions: Sequence[Interaction]) -> None:
         """See ``Interactions.save``."""
-        if not interactions:
-            return
-        rows = [row_of(interaction) for interaction in interactions]
-        columns = [name for name in rows[0] if name != "key"]
-        statement = (
-            update(meter_interactions)
-            .where(_i.id == bindparam("key"))
-            .values({name: bindparam(name) for name in columns})
-        )
-        await self._connection.execute(statement, rows)
+        if interactions:
+            rows = [row_of(interaction) for interaction in interactions]
+            await self._connection.execute(_SAVE, {"rows": dump_json(rows)})
+
+    async def join(self, interaction_ids: Sequence[int], origin: Origin) -> None:
+        """See ``Interactions.join``."""
+        if interaction_ids:
+            await self._connection.execute(_JOIN, {"ids": list(interaction_ids), "origin": origin.value})
 
     async def of_orders(self, order_ids: Collection[int]) -> Mapping[int, Interaction]:
         """See ``Interactions.of_orders``."""
-        query = select(meter_interactions).where(_i.order_id.in_(sorted(order_ids)))
-        found = await self._load(query, order_ids)
+        if not order_ids:
+            return {}
+        found = await self._load(_OF_ORDERS, ids=list(order_ids))
         return {interaction.order_id: interaction for interaction in found if interaction.order_id is not None}
 
     async def unfinished(self, meter_ids: Collection[int], kinds: Collection[InteractionType]) -> Sequence[Interaction]:
         """See ``Interactions.unfinished``."""
-        query = (
-            select(meter_interactions)
-            .where(
-                _i.meter_interaction_status.in_(_UNFINISHED),
-                _i.meter_id.in_(sorted(meter_ids)),
-                _i.meter_interaction_type.in_(sorted(kinds)),
-            )
-            .order_by(_i.id)
-        )
-        return await self._load(query, meter_ids)
+        if not meter_ids:
+            return ()
+        return await self._load(_UNFINISHED_OF, ids=list(meter_ids), kinds=[kind.value for kind in kinds])
 
     async def suspended(self, *, after_id: int, limit: int) -> Sequence[Interaction]:
         """See ``Interactions.suspended``."""
-        query = (
-            select(meter_interactions)
-            .where(_i.meter_interaction_status == InteractionStatus.SUSPENDED, _i.id > after_id)
-            .order_by(_i.id)
-            .limit(limit)
-        )
-        return await self._load(query, (limit,))
+        return await self._load(_SUSPENDED, after_id=after_id, limit=limit)
 
-    async def expired(self, now: datetime, *, limit: int) -> Sequence[Interaction]:
+    async def expired(self, now: datetime, *, after_id: int, limit: int) -> Sequence[Interaction]:
         """See ``Interactions.expired``."""
-        query = (
-            select(meter_interactions)
-            .where(_i.meter_interaction_status.in_(("QUEUED", "SUSPENDED")), _i.expires_at <= now)
-            .order_by(_i.expires_at, _i.id)
-            .limit(limit)
-        )
-        return await self._load(query, (limit,))
+        return await self._load(_EXPIRED, now=now, after_id=after_id, limit=limit)
 
     async def newest_freeze_times(self, meter_ids: Collection[int]) -> Mapping[int, str]:
         """See ``Interactions.newest_freeze_times``."""
         if not meter_ids:
             return {}
-        query = (
-            select(_i.meter_id, _i.result_value["freeze_time"].astext.label("freeze_time"))
-            .distinct(_i.meter_id)
-            .where(and_(_i.meter_id.in_(sorted(meter_ids)), _i.meter_interaction_type == "READ_REPORT"))
-            .order_by(_i.meter_id, _i.created_at.desc(), _i.id.desc())
-        )
-        return {row.meter_id: row.freeze_time for row in await self._connection.execute(query) if row.freeze_time}
+        rows = await self._connection.execute(_NEWEST_FREEZE_TIMES, {"ids": list(meter_ids)})
+        return {row.meter_id: row.freeze_time for row in rows}
 
     async def credit_observations(
         self, meter_id: int, token_issued_at: datetime
     ) -> tuple[Sequence[CreditObservation], bool]:
         """See ``Interactions.credit_observations``."""
-        rows = (
-            await self._connection.execute(_CREDIT_OBSERVATIONS, {"meter_id": meter_id, "issued_at": token_issued_at})
-        ).all()
+        parameters = {"meter_id": meter_id, "issued_at": token_issued_at}
+        rows = (await self._connection.execute(_CREDIT_OBSERVATIONS, parameters)).all()
         observations = [
             CreditObservation(observed_at=row.observed_at, credit_kwh=row.credit_kwh, counter_kwh=row.counter_kwh)
             for row in rows
@@ -168,29 +228,20 @@ class PostgresInteractions:
 
     async def other_top_ups(self, meter_id: int, since: datetime, *, than: int) -> Sequence[OtherTopUp]:
         """See ``Interactions.other_top_ups``."""
-        query = select(_i.updated_at, _i.transactive_kwh).where(
-            _i.meter_id == meter_id,
-            _i.meter_interaction_type == InteractionType.TOP_UP,
-            _i.meter_interaction_status == InteractionStatus.SUCCESSFUL,
-            _i.updated_at >= since,
-            _i.id != than,
-        )
-        return [
-            OtherTopUp(succeeded_at=row.updated_at, energy_kwh=row.transactive_kwh)
-            for row in await self._connection.execute(query)
-        ]
+        parameters = {"meter_id": meter_id, "since": since, "than": than}
+        rows = (await self._connection.execute(_OTHER_TOP_UPS, parameters)).mappings()
+        return [OtherTopUp(**row) for row in rows]
 
-    async def _load(self, query: Select[Any], wanted: Collection[object]) -> Sequence[Interaction]:
-        if not wanted:
-            return ()
-        rows: Sequence[Row[Any]] = (await self._connection.execute(query)).all()
-        return [interaction_of(row) for row in rows]
+    async def credit_clears(self, meter_id: int, since: datetime) -> Sequence[CreditClear]:
+        """See ``Interactions.credit_clears``."""
+        rows = await self._connection.execute(_CREDIT_CLEARS, {"meter_id": meter_id, "since": since})
+        return [CreditClear(**row) for row in rows.mappings()]
+
+    async def _load(self, statement: TextClause, **parameters: object) -> Sequence[Interaction]:
+        return [interaction_of(row) for row in await self._connection.execute(statement, parameters)]
 
 
 def count_by_status() -> Select[Any]:
     """Count unfinished interactions by status, for metrics."""
-    return (
-        select(_i.meter_interaction_status, func.count().label("count"))
-        .where(_i.meter_interaction_status.in_(_UNFINISHED))
-        .group_by(_i.meter_interaction_status)
-    )
+    status = meter_interactions.c.meter_interaction_status
+    return select(status, func.count().label("count")).where(status.in_(_UNFINISHED)).group_by(status)

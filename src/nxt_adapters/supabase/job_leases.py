@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import structlog
 from sqlalchemy import TextClause, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from nxt_domain.shared.errors import Unavailable
+
+_log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=120)
 _RENEW_S = 40.0
@@ -20,7 +26,6 @@ _TAKE = text(
     on conflict (name) do update set owner = excluded.owner, lease_until = excluded.lease_until,
         last_started_at = excluded.last_started_at
     where l.lease_until is null or l.lease_until <= clock_timestamp() or l.owner is null
-    returning name
     """
 )
 _RENEW = text(
@@ -43,47 +48,63 @@ _FAILED = text(
 
 
 class PostgresJobLeases:
-    """Leases of scheduled jobs.
+    """``JobLeases`` on the relational plane.
 
     Args:
         engine: The process's pool.
         owner: Names this process.
+        renew_s: Seconds between renewals.
     """
 
-    def __init__(self, engine: AsyncEngine, owner: str) -> None:
+    def __init__(self, engine: AsyncEngine, owner: str, *, renew_s: float = _RENEW_S) -> None:
         self._engine = engine
         self._owner = owner
+        self._renew_s = renew_s
 
     @asynccontextmanager
     async def hold(self, name: str) -> AsyncIterator[bool]:
-        """Hold a job's lease while the block runs; yields False if another process holds it.
-
-        A crashed holder's lease lapses within two minutes.
-        """
-        async with self._engine.begin() as connection:
-            taken = await connection.execute(_TAKE, {"name": name, "owner": self._owner, "lease": LEASE})
-            is_ours = taken.first() is not None
-        if not is_ours:
+        """See ``JobLeases.hold``."""
+        if not await self._run(_TAKE, name, lease=LEASE):
             yield False
             return
-        renewal = asyncio.create_task(self._keep(name))
+        holder = asyncio.current_task()
+        renewal = asyncio.create_task(self._keep(name, holder))
         try:
             yield True
         except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) and holder is not None and _was_lost(renewal):
+                holder.uncancel()
+                raise Unavailable(f"The lease of {name} was lost", code="LEASE_LOST") from error
             await self._run(_FAILED, name, error=type(error).__name__)
             raise
         else:
             await self._run(_SUCCEEDED, name)
         finally:
             renewal.cancel()
-            with suppress(asyncio.CancelledError):
-                await renewal
+            await asyncio.wait([renewal])
 
-    async def _keep(self, name: str) -> None:
+    async def _keep(self, name: str, holder: asyncio.Task[object] | None) -> None:
+        """Renew until stopped. While the database is away the lease runs on, and may lapse."""
         while True:
-            await asyncio.sleep(_RENEW_S)
-            await self._run(_RENEW, name, lease=LEASE)
+            await asyncio.sleep(self._renew_s)
+            try:
+                is_ours = await self._run(_RENEW, name, lease=LEASE)
+            except (DBAPIError, OSError) as error:
+                _log.warning("a lease could not be renewed", job=name, error=type(error).__name__)
+                continue
+            if not is_ours:
+                _log.warning("a lease was lost; its job is stopped", job=name)
+                if holder is not None:
+                    holder.cancel()
+                return
 
-    async def _run(self, statement: TextClause, name: str, **values: object) -> None:
+    async def _run(self, statement: TextClause, name: str, **values: object) -> bool:
+        """Execute one statement in its own transaction; tell whether it found a row."""
         async with self._engine.begin() as connection:
-            await connection.execute(statement, {"name": name, "owner": self._owner, **values})
+            result = await connection.execute(statement, {"name": name, "owner": self._owner, **values})
+            return result.rowcount == 1
+
+
+def _was_lost(renewal: asyncio.Task[None]) -> bool:
+    # It ends by itself only when the lease was lost.
+    return renewal.done() and not renewal.cancelled() and renewal.exception() is None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Final
 
-from sqlalchemy import RowMapping, Select, and_, select, text
+from sqlalchemy import ARRAY, Integer, RowMapping, String, any_, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.engine import dump_json
@@ -14,7 +14,7 @@ from nxt_domain.grids.model import CommunicationProtocol
 from nxt_domain.grids.tariffs import MeterType, TariffFacts, tariff_of_meter
 from nxt_domain.meters.model import Meter, MeterObservation, MeterPhase
 
-_FACTS = (
+_FACTS: Final = (
     select(
         meters.c.id,
         meters.c.external_reference,
@@ -46,83 +46,112 @@ _FACTS = (
     .where(meters.c.deleted_at.is_(None))
 )
 
+# Parameters are arrays: one plan for any number of meters. Key-share locks of foreign keys are not in the way.
+_LOCK: Final = (
+    _FACTS.where(meters.c.id == any_(bindparam("ids", type_=ARRAY(Integer))))
+    .order_by(meters.c.id)
+    .with_for_update(of=meters, key_share=True)
+)
+
+_IDS_OF: Final = select(meters.c.external_reference, meters.c.id).where(
+    meters.c.external_reference == any_(bindparam("numbers", type_=ARRAY(String))),
+    meters.c.external_system == "CALIN",
+    meters.c.deleted_at.is_(None),
+)
+
 # One statement for any number of observations: each value is taken from the newest observation that has it, and only
-# if the stored one is not newer [MET-83]. Shadows hold the truth; the columns of `meters` are their projection.
-_OBSERVE = text(
+# if the stored one is not newer [MET-83]. Shadows hold the truth; the columns of `meters` are their projection, whose
+# times have milliseconds, so that is how all times are compared. The caller holds the rows of the meters.
+_OBSERVE: Final = text(
     """
     with news as (
         select * from jsonb_to_recordset(cast(:observations as jsonb)) as o(
-            ordinal int, meter_id int, observed_at timestamptz, interaction_id bigint, seen boolean, relay_on boolean,
-            credit_kwh numeric, balance numeric, power_limit_w int, voltage_v numeric, power_kw numeric, version text,
-            snr double precision, rssi double precision, gateway_id int)
+            ordinal int, meter_id int, observed_at timestamptz(3), interaction_id bigint, seen boolean,
+            relay_on boolean, credit_kwh numeric, balance numeric, power_limit_w int, voltage_v numeric,
+            power_kw numeric, version text, snr double precision, rssi double precision, gateway_id int)
     ),
-    relay as (
-        select distinct on (meter_id) meter_id, relay_on, observed_at, interaction_id from news
-        where relay_on is not null order by meter_id, observed_at desc, ordinal desc
+    reported as (
+        select distinct on (r.meter_id, r.attribute) r.*, m.rls_grid_id as grid_id
+        from (
+            select meter_id, 'relay' as attribute, cast(relay_on as int) as value, observed_at, interaction_id, ordinal
+            from news where relay_on is not null
+            union all
+            select meter_id, 'power_limit', power_limit_w, observed_at, interaction_id, ordinal
+            from news where power_limit_w is not null
+        ) r
+        join meters m on m.id = r.meter_id and r.observed_at >= coalesce(
+            case r.attribute when 'relay' then m.is_on_updated_at else m.power_limit_updated_at end, r.observed_at)
+        order by r.meter_id, r.attribute, r.observed_at desc, r.ordinal desc
     ),
-    power_limit as (
-        select distinct on (meter_id) meter_id, power_limit_w, observed_at, interaction_id from news
-        where power_limit_w is not null order by meter_id, observed_at desc, ordinal desc
-    ),
+    relay as (select * from reported where attribute = 'relay'),
+    power_limit as (select * from reported where attribute = 'power_limit'),
     shadows as (
         insert into meter_shadows as s (meter_id, attribute, reported, reported_at, reported_by_id, last_event_at)
-        select meter_id, 'relay'::shadow_attribute_enum, relay_on::int, observed_at, interaction_id, observed_at
-        from relay
-        union all
-        select meter_id, 'power_limit', power_limit_w, observed_at, interaction_id, observed_at from power_limit
+        select meter_id, cast(attribute as shadow_attribute_enum), value, observed_at, interaction_id, observed_at
+        from reported order by meter_id, attribute
         on conflict (meter_id, attribute) do update set
             reported = excluded.reported, reported_at = excluded.reported_at,
             reported_by_id = excluded.reported_by_id, last_event_at = excluded.last_event_at
         where s.reported_at is null or s.reported_at <= excluded.reported_at
-        returning s.meter_id
+        returning s.meter_id, s.attribute
+    ),
+    history as (
+        insert into meter_state_events (meter_id, attribute, event, actor, meter_interaction_id, grid_id, data)
+        select r.meter_id, r.attribute, 'REPORTED_SET', 'DEVICE', r.interaction_id, r.grid_id,
+            jsonb_build_object('reported', r.value, 'previous', before.reported, 'observed_at', r.observed_at)
+        from reported r
+            join shadows on shadows.meter_id = r.meter_id and cast(shadows.attribute as text) = r.attribute
+            left join meter_shadows before
+                on before.meter_id = r.meter_id and cast(before.attribute as text) = r.attribute
+        where before.reported is distinct from r.value
     ),
     credit as (
-        select distinct on (meter_id) meter_id, credit_kwh, balance, observed_at from news
-        where credit_kwh is not null order by meter_id, observed_at desc, ordinal desc
+        select distinct on (n.meter_id) n.meter_id, n.credit_kwh, n.balance, n.observed_at
+        from news n join meters m on m.id = n.meter_id
+            and n.observed_at >= coalesce(m.kwh_credit_available_updated_at, n.observed_at)
+        where n.credit_kwh is not null order by n.meter_id, n.observed_at desc, n.ordinal desc
     ),
     voltage as (
-        select distinct on (meter_id) meter_id, voltage_v, observed_at from news
-        where voltage_v is not null order by meter_id, observed_at desc, ordinal desc
+        select distinct on (n.meter_id) n.meter_id, n.voltage_v, n.observed_at
+        from news n join meters m on m.id = n.meter_id
+            and n.observed_at >= coalesce(m.voltage_updated_at, n.observed_at)
+        where n.voltage_v is not null order by n.meter_id, n.observed_at desc, n.ordinal desc
     ),
     power as (
-        select distinct on (meter_id) meter_id, power_kw, observed_at from news
-        where power_kw is not null order by meter_id, observed_at desc, ordinal desc
+        select distinct on (n.meter_id) n.meter_id, n.power_kw, n.observed_at
+        from news n join meters m on m.id = n.meter_id
+            and n.observed_at >= coalesce(m.power_updated_at, n.observed_at)
+        where n.power_kw is not null order by n.meter_id, n.observed_at desc, n.ordinal desc
     ),
     firmware as (
         select distinct on (meter_id) meter_id, version from news
         where version is not null order by meter_id, observed_at desc, ordinal desc
     ),
     radio as (
-        select distinct on (meter_id) meter_id, snr, rssi, gateway_id, observed_at from news
-        where snr is not null order by meter_id, observed_at desc, ordinal desc
+        select distinct on (n.meter_id) n.meter_id, n.snr, n.rssi, n.gateway_id, n.observed_at
+        from news n join meters m on m.id = n.meter_id and n.observed_at >= coalesce(
+            cast(m.connection_metrics ->> 'updated_at' as timestamptz), n.observed_at)
+        where n.snr is not null order by n.meter_id, n.observed_at desc, n.ordinal desc
     ),
     seen as (select meter_id, max(observed_at) filter (where seen) as at from news group by meter_id)
     update meters m set
         last_seen_at = greatest(m.last_seen_at, seen.at),
-        is_on = case when r.observed_at >= coalesce(m.is_on_updated_at, r.observed_at) then r.relay_on else m.is_on end,
-        is_on_updated_at = greatest(m.is_on_updated_at, r.observed_at),
-        power_limit = case when l.observed_at >= coalesce(m.power_limit_updated_at, l.observed_at)
-            then l.power_limit_w else m.power_limit end,
-        power_limit_updated_at = greatest(m.power_limit_updated_at, l.observed_at),
-        kwh_credit_available = case
-            when c.observed_at >= coalesce(m.kwh_credit_available_updated_at, c.observed_at)
-            then c.credit_kwh else m.kwh_credit_available end,
-        balance = case
-            when c.observed_at >= coalesce(m.kwh_credit_available_updated_at, c.observed_at) and c.balance is not null
-            then c.balance else m.balance end,
-        balance_updated_at = case
-            when c.observed_at >= coalesce(m.kwh_credit_available_updated_at, c.observed_at) and c.balance is not null
-            then c.observed_at else m.balance_updated_at end,
-        kwh_credit_available_updated_at = greatest(m.kwh_credit_available_updated_at, c.observed_at),
-        voltage = case when v.observed_at >= coalesce(m.voltage_updated_at, v.observed_at)
-            then v.voltage_v else m.voltage end,
-        voltage_updated_at = greatest(m.voltage_updated_at, v.observed_at),
-        power = case when p.observed_at >= coalesce(m.power_updated_at, p.observed_at)
-            then p.power_kw else m.power end,
-        power_updated_at = greatest(m.power_updated_at, p.observed_at),
+        is_on = coalesce(r.value <> 0, m.is_on),
+        is_on_updated_at = coalesce(r.observed_at, m.is_on_updated_at),
+        power_limit = coalesce(l.value, m.power_limit),
+        power_limit_updated_at = coalesce(l.observed_at, m.power_limit_updated_at),
+        kwh_credit_available = coalesce(c.credit_kwh, m.kwh_credit_available),
+        kwh_credit_available_updated_at = coalesce(c.observed_at, m.kwh_credit_available_updated_at),
+        balance = coalesce(c.balance, m.balance),
+        balance_updated_at = case when c.balance is null then m.balance_updated_at else c.observed_at end,
+        voltage = coalesce(v.voltage_v, m.voltage),
+        voltage_updated_at = coalesce(v.observed_at, m.voltage_updated_at),
+        power = coalesce(p.power_kw, m.power),
+        power_updated_at = coalesce(p.observed_at, m.power_updated_at),
         version = coalesce(f.version, m.version),
-        connection_metrics = case when q.meter_id is null then m.connection_metrics
-            else jsonb_build_object('snr', q.snr, 'rssi', q.rssi, 'updated_at', q.observed_at) end,
+        connection_metrics = case when q.meter_id is null then m.connection_metrics else jsonb_build_object(
+            'snr', q.snr, 'rssi', q.rssi,
+            'updated_at', to_char(q.observed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) end,
         dcu_id = coalesce(q.gateway_id, m.dcu_id)
     from seen
         left join relay r on r.meter_id = seen.meter_id
@@ -151,24 +180,15 @@ class PostgresMeters:
         """See ``Meters.lock``."""
         if not meter_ids:
             return {}
-        query: Select[Any] = (
-            _FACTS.where(meters.c.id.in_(sorted(meter_ids))).order_by(meters.c.id).with_for_update(of=meters)
-        )
-        rows = (await self._connection.execute(query)).mappings()
+        rows = (await self._connection.execute(_LOCK, {"ids": list(meter_ids)})).mappings()
         return {row["id"]: _meter(row) for row in rows}
 
     async def ids_of(self, numbers: Collection[str]) -> Mapping[str, int]:
         """See ``Meters.ids_of``."""
         if not numbers:
             return {}
-        query = select(meters.c.external_reference, meters.c.id).where(
-            and_(
-                meters.c.external_reference.in_(sorted(numbers)),
-                meters.c.external_system == "CALIN",
-                meters.c.deleted_at.is_(None),
-            )
-        )
-        return {row.external_reference: row.id for row in await self._connection.execute(query)}
+        rows = await self._connection.execute(_IDS_OF, {"numbers": list(numbers)})
+        return {row.external_reference: row.id for row in rows}
 
     async def observe(self, observations: Sequence[MeterObservation]) -> None:
         """See ``Meters.observe``."""

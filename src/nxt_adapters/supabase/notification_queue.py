@@ -25,7 +25,8 @@ _CLAIM = text(
 )
 _BEGIN = text(
     """
-    update notifications set notification_status = 'PROCESSING'
+    update notifications
+    set notification_status = 'PROCESSING', claimed_until = clock_timestamp() + interval '10 minutes'
     where id = :id and notification_status = 'PENDING' returning id
     """
 )

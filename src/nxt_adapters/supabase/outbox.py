@@ -5,14 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import bindparam, func, text
-from sqlalchemy.dialects.postgresql import ARRAY, TEXT, insert
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from nxt_adapters.supabase.tables import outbox_tasks
+from nxt_adapters.supabase.engine import dump_json
 from nxt_domain.shared.outbox import ClaimedTask, OutboxTask
 
 _DELETED_WHEN_DONE = "SOCKET_EVENT"
+_ERROR_CHARACTERS = 500
+
+# One parameter for any number of tasks. Ids rise in the order of the tasks, and so in each stream.
+_ADD = text(
+    """
+    insert into internal.outbox_tasks
+        (kind, dedupe_key, stream_key, order_id, organization_id, grid_id, payload, next_attempt_at, give_up_at)
+    select kind, dedupe_key, stream_key, order_id, organization_id, grid_id, payload,
+        clock_timestamp() + make_interval(secs => delay_s), clock_timestamp() + make_interval(secs => give_up_after_s)
+    from jsonb_to_recordset(cast(:rows as jsonb)) as new (
+        ordinal int, kind text, dedupe_key text, stream_key text, order_id int, organization_id int, grid_id int,
+        payload jsonb, delay_s double precision, give_up_after_s double precision)
+    order by ordinal
+    on conflict (dedupe_key) do nothing
+    """
+)
 
 # Of each stream only the oldest open task is due; tasks held by others are skipped, not waited for.
 _CLAIM = text(
@@ -53,7 +69,7 @@ _RETRY = text(
     set attempts = attempts + 1, last_error = :error, lease_until = null, lease_owner = null,
         next_attempt_at = clock_timestamp() + :delay,
         dropped_at = case when clock_timestamp() + :delay > give_up_at then clock_timestamp() end
-    where id = :id and done_at is null
+    where id = :id and lease_until = :lease_until and done_at is null
     """
 )
 
@@ -62,7 +78,7 @@ _DROP = text(
     update internal.outbox_tasks
     set attempts = attempts + 1, last_error = :error, lease_until = null, lease_owner = null,
         dropped_at = clock_timestamp()
-    where id = :id and done_at is null
+    where id = :id and lease_until = :lease_until and done_at is null
     """
 )
 
@@ -81,12 +97,8 @@ class PostgresOutbox:
         """See ``Outbox.add``."""
         if not tasks:
             return
-        statement = (
-            insert(outbox_tasks)
-            .values([_row(task) for task in tasks])
-            .on_conflict_do_nothing(index_elements=["dedupe_key"])
-        )
-        await self._connection.execute(statement)
+        rows = [{"ordinal": ordinal, **_row(task)} for ordinal, task in enumerate(tasks)]
+        await self._connection.execute(_ADD, {"rows": dump_json(rows)})
 
 
 class PostgresOutboxQueue:
@@ -117,16 +129,18 @@ class PostgresOutboxQueue:
     async def retry(self, task: ClaimedTask, *, error: str, delay: timedelta) -> None:
         """See ``OutboxQueue.retry``."""
         async with self._engine.begin() as connection:
-            await connection.execute(_RETRY, {"id": task.id, "error": error, "delay": delay})
+            held = {"id": task.id, "lease_until": task.lease_until}
+            await connection.execute(_RETRY, {**held, "error": error[:_ERROR_CHARACTERS], "delay": delay})
 
     async def drop(self, task: ClaimedTask, *, error: str) -> None:
         """See ``OutboxQueue.drop``."""
         async with self._engine.begin() as connection:
-            await connection.execute(_DROP, {"id": task.id, "error": error})
+            held = {"id": task.id, "lease_until": task.lease_until}
+            await connection.execute(_DROP, {**held, "error": error[:_ERROR_CHARACTERS]})
 
 
 def _row(task: OutboxTask) -> dict[str, object]:
-    now = func.clock_timestamp()
+    give_up_after = task.give_up_after
     return {
         "kind": task.kind,
         "dedupe_key": task.dedupe_key,
@@ -135,6 +149,6 @@ def _row(task: OutboxTask) -> dict[str, object]:
         "organization_id": task.organization_id,
         "grid_id": task.grid_id,
         "payload": dict(task.payload),
-        "next_attempt_at": now + task.delay,
-        "give_up_at": None if task.give_up_after is None else now + task.give_up_after,
+        "delay_s": task.delay.total_seconds(),
+        "give_up_after_s": None if give_up_after is None else give_up_after.total_seconds(),
     }

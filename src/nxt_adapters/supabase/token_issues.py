@@ -5,14 +5,44 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
+from typing import Final
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nxt_adapters.supabase.tables import meters, sts_tokens
+from nxt_adapters.supabase.engine import dump_json
 from nxt_domain.tokens.model import TokenClass, TokenReservation
 from nxt_domain.tokens.rules import minute_of
+
+_TAKEN: Final = text(
+    """
+    select meter_id, issue_minute from internal.sts_tokens
+    where meter_id = any(:meter_ids) and issue_minute >= date_trunc('minute', cast(:since as timestamptz))
+    """
+)
+
+_RESERVE: Final = text(
+    """
+    with reserved as (
+        insert into internal.sts_tokens
+            (meter_id, interaction_id, issue_time, issue_minute, token_class, value, nonce, token, source)
+        select meter_id, interaction_id, issue_time, issue_minute, token_class, value, nonce, token, 'OWN'
+        from jsonb_to_recordset(cast(:rows as jsonb)) as new (
+            meter_id int, interaction_id bigint, issue_time timestamptz, issue_minute timestamptz, token_class text,
+            value numeric, nonce smallint, token text)
+        returning meter_id, issue_time
+    )
+    update meters m set last_sts_token_issued_at = greatest(m.last_sts_token_issued_at, newest.at)
+    from (select meter_id, max(issue_time) as at from reserved group by meter_id) newest
+    where m.id = newest.meter_id
+    """
+)
+
+_OF_INTERACTIONS: Final = text("select * from internal.sts_tokens where interaction_id = any(:ids)")
+
+_COMPLETE: Final = text(
+    "update internal.sts_tokens set token = :token where interaction_id = :interaction_id and token is null"
+)
 
 
 class PostgresTokenIssues:
@@ -29,31 +59,19 @@ class PostgresTokenIssues:
         """See ``TokenIssues.taken_minutes``."""
         taken: dict[int, set[datetime]] = defaultdict(set)
         if meter_ids:
-            query = select(sts_tokens.c.meter_id, sts_tokens.c.issue_minute).where(
-                sts_tokens.c.meter_id.in_(sorted(meter_ids)), sts_tokens.c.issue_minute >= since
-            )
-            for row in await self._connection.execute(query):
+            for row in await self._connection.execute(_TAKEN, {"meter_ids": list(meter_ids), "since": since}):
                 taken[row.meter_id].add(row.issue_minute)
         return taken
 
     async def reserve(self, reservations: Sequence[TokenReservation]) -> None:
         """See ``TokenIssues.reserve``."""
-        if not reservations:
-            return
-        await self._connection.execute(insert(sts_tokens).values([_row(each) for each in reservations]))
-        newest: dict[int, datetime] = {}
-        for each in reservations:
-            newest[each.meter_id] = max(each.issued_at, newest.get(each.meter_id, each.issued_at))
-        await self._connection.execute(
-            update(meters)
-            .where(meters.c.id == bindparam("key"))
-            .values(last_sts_token_issued_at=func.greatest(meters.c.last_sts_token_issued_at, bindparam("issued_at"))),
-            [{"key": meter_id, "issued_at": issued_at} for meter_id, issued_at in sorted(newest.items())],
-        )
+        if reservations:
+            await self._connection.execute(_RESERVE, {"rows": dump_json([_row(each) for each in reservations])})
 
     async def of_interactions(self, interaction_ids: Collection[int]) -> Mapping[int, TokenReservation]:
         """See ``TokenIssues.of_interactions``."""
-        query = select(sts_tokens).where(sts_tokens.c.interaction_id.in_(sorted(interaction_ids)))
+        if not interaction_ids:
+            return {}
         return {
             row.interaction_id: TokenReservation(
                 meter_id=row.meter_id,
@@ -61,19 +79,15 @@ class PostgresTokenIssues:
                 token_class=TokenClass(row.token_class),
                 issued_at=row.issue_time,
                 nonce=row.nonce or 0,
-                value=None if row.value is None else Decimal(row.value),
+                value=row.value,
                 token=row.token,
             )
-            for row in await self._connection.execute(query)
+            for row in await self._connection.execute(_OF_INTERACTIONS, {"ids": list(interaction_ids)})
         }
 
     async def complete(self, interaction_id: int, token: str) -> None:
         """See ``TokenIssues.complete``."""
-        await self._connection.execute(
-            update(sts_tokens)
-            .where(sts_tokens.c.interaction_id == interaction_id, sts_tokens.c.token.is_(None))
-            .values(token=token)
-        )
+        await self._connection.execute(_COMPLETE, {"interaction_id": interaction_id, "token": token})
 
 
 def _row(reservation: TokenReservation) -> dict[str, object]:
@@ -82,9 +96,8 @@ def _row(reservation: TokenReservation) -> dict[str, object]:
         "interaction_id": reservation.interaction_id,
         "issue_time": reservation.issued_at,
         "issue_minute": minute_of(reservation.issued_at),
-        "token_class": reservation.token_class.value,
+        "token_class": reservation.token_class,
         "value": reservation.value,
         "nonce": reservation.nonce,
         "token": reservation.token,
-        "source": "OWN",
     }

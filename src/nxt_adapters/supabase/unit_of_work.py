@@ -17,6 +17,7 @@ from nxt_adapters.supabase.notices import PostgresNotices
 from nxt_adapters.supabase.orders import PostgresOrders
 from nxt_adapters.supabase.outbox import PostgresOutbox
 from nxt_adapters.supabase.settlements import PostgresSettlementFailures, PostgresSettlements
+from nxt_adapters.supabase.state_events import PostgresStateEvents
 from nxt_adapters.supabase.token_issues import PostgresTokenIssues
 from nxt_adapters.supabase.transaction import PostgresTransaction
 from nxt_domain.messaging.ports import DeviceMessages
@@ -86,6 +87,11 @@ class SupabaseUnitOfWork(PostgresTransaction):
     def interactions(self) -> PostgresInteractions:
         """Interactions."""
         return PostgresInteractions(self.connection)
+
+    @cached_property
+    def state_events(self) -> PostgresStateEvents:
+        """The history of meters."""
+        return PostgresStateEvents(self.connection)
 
     @cached_property
     def grids(self) -> PostgresGridTwins:

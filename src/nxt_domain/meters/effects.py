@@ -35,7 +35,8 @@ def balance_of(credit_kwh: Decimal | None, meter: Meter) -> Decimal | None:
     return credit_value(credit_kwh, meter.tariff)
 
 
-def _decimal(value: Json) -> Decimal | None:
+def number_of(value: Json) -> Decimal | None:
+    """Read a number of a device's answer; None: it is none."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
     number = Decimal(str(value))
@@ -43,7 +44,7 @@ def _decimal(value: Json) -> Decimal | None:
 
 
 def _integer(value: Json) -> int | None:
-    number = _decimal(value)
+    number = number_of(value)
     return None if number is None else int(number)
 
 
@@ -74,14 +75,14 @@ def _version(seen: MeterObservation, result: JsonObject, _interaction: Interacti
 
 
 def _credit(seen: MeterObservation, result: JsonObject, _interaction: Interaction, meter: Meter) -> MeterObservation:
-    credit = _decimal(result.get("kwh_credit_available"))
+    credit = number_of(result.get("kwh_credit_available"))
     return attrs.evolve(
         seen, credit_kwh=credit, balance=balance_of(credit, meter), relay_on=_boolean(result.get("is_on"))
     )
 
 
 def _report(seen: MeterObservation, result: JsonObject, _interaction: Interaction, meter: Meter) -> MeterObservation:
-    credit = _decimal(result.get("purchase_remain_source_1"))
+    credit = number_of(result.get("purchase_remain_source_1"))
     status = result.get("meter_status")
     relay_open = _boolean(status.get("relay_open")) if isinstance(status, Mapping) else None
     return attrs.evolve(
@@ -93,11 +94,11 @@ def _report(seen: MeterObservation, result: JsonObject, _interaction: Interactio
 
 
 def _voltage(seen: MeterObservation, result: JsonObject, _interaction: Interaction, _meter: Meter) -> MeterObservation:
-    return attrs.evolve(seen, voltage_v=_decimal(result.get("voltage")))
+    return attrs.evolve(seen, voltage_v=number_of(result.get("voltage")))
 
 
 def _power(seen: MeterObservation, result: JsonObject, _interaction: Interaction, _meter: Meter) -> MeterObservation:
-    power_w = _decimal(result.get("power"))
+    power_w = number_of(result.get("power"))
     return attrs.evolve(seen, power_kw=None if power_w is None else power_w / 1000)
 
 

@@ -10,16 +10,20 @@ import attrs
 from nxt_domain.meters.model import MAX_FAILURE_RECORDS, Interaction, InteractionFailure
 
 _MILLISECOND = timedelta(milliseconds=1)
+_TRUNCATED = "TRUNCATED"
 
 
 def prepended(
     records: Sequence[InteractionFailure], history: Sequence[InteractionFailure]
 ) -> tuple[InteractionFailure, ...]:
-    """Put ``records`` (newest first) in front of ``history``; time stamps are made unique, the list stays bounded."""
+    """Put ``records`` (newest first) in front of ``history``; time stamps are made unique, the list stays bounded.
+
+    Time stamps are cut to the millisecond, which is how they are stored and compared by clients.
+    """
     taken = {record.timestamp for record in history}
     fresh: list[InteractionFailure] = []
     for record in reversed(records):
-        timestamp = record.timestamp
+        timestamp = record.timestamp.replace(microsecond=record.timestamp.microsecond // 1000 * 1000)
         while timestamp in taken:
             timestamp += _MILLISECOND
         taken.add(timestamp)
@@ -41,17 +45,15 @@ def expired_record(interaction: Interaction, now: datetime) -> InteractionFailur
 def _bounded(records: tuple[InteractionFailure, ...]) -> tuple[InteractionFailure, ...]:
     if len(records) <= MAX_FAILURE_RECORDS:
         return records
-    kept = [record for record in records if record.code != "TRUNCATED"]
+    kept = [record for record in records if record.code != _TRUNCATED]
     while len(kept) > MAX_FAILURE_RECORDS - 1:
-        oldest = next((record for record in reversed(kept) if not record.is_final), kept[-1])
-        kept.remove(oldest)
-    last = kept[-1]
-    return (
-        *kept,
-        InteractionFailure(
-            timestamp=last.timestamp - _MILLISECOND,
-            status=last.status,
-            reason="Older records were dropped",
-            code="TRUNCATED",
-        ),
+        oldest = next((place for place in reversed(range(len(kept))) if not kept[place].is_final), len(kept) - 1)
+        del kept[oldest]
+    taken = {record.timestamp for record in kept}
+    timestamp = kept[-1].timestamp - _MILLISECOND
+    while timestamp in taken:
+        timestamp -= _MILLISECOND
+    mark = InteractionFailure(
+        timestamp=timestamp, status=kept[-1].status, reason="Older records were dropped", code=_TRUNCATED
     )
+    return (*kept, mark)

@@ -14,6 +14,8 @@ from nxt_domain.shared.errors import Conflict
 from nxt_domain.shared.json import JsonObject
 
 MAX_FAILURE_RECORDS = 50
+LARGEST_TOP_UP_KWH = Decimal(10_000)
+"""More than a person ever means to buy at once [MET-48, R13]."""
 
 
 class InteractionType(StrEnum):
@@ -56,9 +58,13 @@ class InteractionStatus(StrEnum):
         """Whether nothing more is expected to happen."""
         return self in {InteractionStatus.SUCCESSFUL, InteractionStatus.FAILED, InteractionStatus.ABORTED}
 
+    def may_become(self, status: InteractionStatus) -> bool:
+        """Whether the life of an interaction knows this step [MET-52]; staying is one while unfinished."""
+        return status in _ALLOWED[self] or (status is self and not self.is_final)
 
+
+# The steps of [MET-52].
 _ALLOWED: dict[InteractionStatus, frozenset[InteractionStatus]] = {
-    # [MET-52]; staying where one is (a new record, verification) is always allowed while unfinished.
     InteractionStatus.QUEUED: frozenset(
         {
             InteractionStatus.PROCESSING,
@@ -205,7 +211,7 @@ class Interaction:
         Raises:
             Conflict: The life of an interaction knows no such step [MET-52].
         """
-        if status is not self.status and status not in _ALLOWED[self.status]:
+        if not self.status.may_become(status):
             raise Conflict(f"Interaction {self.id} can't go from {self.status} to {status}", code="TRANSITION_REFUSED")
         return attrs.evolve(self, status=status, **changes)  # type: ignore[arg-type]  # names are checked by attrs
 

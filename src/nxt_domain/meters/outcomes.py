@@ -34,6 +34,7 @@ class Outcome:
         wants_credit_read: A follow-up read of the credit is due [MET-84].
         wants_verification: The outcome is unclear and must be looked into.
         ends_verification: It is itself the read that looks into another one.
+        is_late: The meter acted although the interaction had been given up.
     """
 
     interaction: Interaction
@@ -42,6 +43,7 @@ class Outcome:
     wants_credit_read: bool = False
     wants_verification: bool = False
     ends_verification: bool = False
+    is_late: bool = False
 
 
 def outcome_of(interaction: Interaction, event: DeliveryEvent, now: datetime) -> Outcome:
@@ -86,21 +88,28 @@ def _succeeded(interaction: Interaction, event: DeliveryEvent, now: datetime) ->
         result=_result(event, interaction),
         delivery_failures=prepended(_records(event.failure_history), interaction.delivery_failures),
     )
-    if interaction.status is InteractionStatus.ABORTED:
-        # The command was withdrawn, and yet the meter acted: the row stays, the truth is noted [MET-53].
-        return Outcome(interaction=interaction, proves=done)
-    done = done.moved_to(InteractionStatus.SUCCESSFUL, resolution=Resolution.DELIVERED, updated_at=now)
+    if not interaction.status.may_become(InteractionStatus.SUCCESSFUL):
+        # The command was withdrawn or held back, and yet the meter acted: the row stays, the truth is noted [MET-53].
+        return Outcome(interaction=interaction, proves=done, is_late=True)
+    was_verifying = interaction.verification_state is VerificationState.VERIFYING
+    done = done.moved_to(
+        InteractionStatus.SUCCESSFUL,
+        resolution=Resolution.DELIVERED,
+        verification_state=VerificationState.CONFIRMED if was_verifying else interaction.verification_state,
+        updated_at=now,
+    )
     return Outcome(
         interaction=done,
         is_changed=True,
         proves=done,
         wants_credit_read=done.type in CREDIT_CHANGES and done.meter_commissioning_id is None,
         ends_verification=done.origin is Origin.VERIFICATION,
+        is_late=interaction.status is InteractionStatus.FAILED,
     )
 
 
 def _failed(interaction: Interaction, event: DeliveryEvent, now: datetime) -> Outcome:
-    if interaction.status.is_final:
+    if interaction.status.is_final or not interaction.status.may_become(InteractionStatus.FAILED):
         return Outcome(interaction=interaction)
     noted = attrs.evolve(
         interaction,
@@ -122,18 +131,22 @@ def _failed(interaction: Interaction, event: DeliveryEvent, now: datetime) -> Ou
 
 
 def _is_unclear(interaction: Interaction, event: DeliveryEvent) -> bool:
-    """Whether a top-up may have reached the meter although the last attempt says otherwise [R21].
+    """Whether a top-up may have reached the meter although the last attempt says otherwise [R21, MET-121].
 
     A refusal of a first attempt is clear: nothing of ours had reached the meter before. After an attempt whose
-    answer was lost, "refused" may mean "taken already".
+    answer was lost, "refused" may mean "taken already". Without any answer at all it depends on whether an attempt
+    got past the network server.
     """
     if interaction.type is not InteractionType.TOP_UP or interaction.verification_state is not None:
         return False
-    earlier = [record for record in event.failure_history if record.status in _MAY_HAVE_REACHED_THE_METER]
-    return bool(earlier)
+    was_refused = event.delivery_status is DeliveryStatus.DELIVERY_SUCCESSFUL
+    unclear = _EARLIER_ATTEMPT if was_refused else _TRANSMITTED
+    return any(record.status in unclear for record in event.failure_history)
 
 
-_MAY_HAVE_REACHED_THE_METER = {DeliveryStatus.DELIVERED_TO_NS, DeliveryStatus.SENT_TO_DEVICE, DeliveryStatus.SENT_TO_NS}
+_TRANSMITTED = frozenset({DeliveryStatus.DELIVERED_TO_NS, DeliveryStatus.SENT_TO_DEVICE})
+# A send that failed may have been accepted all the same, when its answer was lost (R20); the record does not tell.
+_EARLIER_ATTEMPT = _TRANSMITTED | {DeliveryStatus.SENT_TO_NS}
 
 
 def _result(event: DeliveryEvent, interaction: Interaction) -> JsonObject | None:

@@ -15,8 +15,10 @@ from nxt_domain.meters.model import (
     Meter,
     MeterObservation,
     NewInteraction,
+    Origin,
 )
-from nxt_domain.meters.verification import OtherTopUp
+from nxt_domain.meters.state_events import StateEvents
+from nxt_domain.meters.verification import CreditClear, OtherTopUp
 from nxt_domain.shared.unit_of_work import UnitOfWork
 from nxt_domain.tokens.ports import TokenIssues
 
@@ -31,10 +33,13 @@ class Meters(Protocol):
         """Find meters by number, without locking; unknown and deleted ones are left out."""
 
     async def observe(self, observations: Sequence[MeterObservation]) -> None:
-        """Write what meters proved of themselves, with their shadows; older news never overwrite newer [MET-83].
+        """Write what meters proved of themselves; the caller holds their locks.
+
+        Older news never overwrite newer ones, value by value [MET-83]. Reported relay and power limit go to the
+        shadows, too; where they changed, ``REPORTED_SET`` is noted [MET-27, MET-28].
 
         Args:
-            observations: Any number, also several of one meter, in order of time.
+            observations: Any number, also several of one meter, in any order; of equal times the later one counts.
         """
 
 
@@ -42,9 +47,10 @@ class Interactions(Protocol):
     """Interactions; the caller holds the lock of their meters."""
 
     async def add(self, interactions: Sequence[NewInteraction]) -> Sequence[Interaction]:
-        """Store interactions and their request rows; return them in the same order.
+        """Store interactions and their request rows; return those stored, in the same order, with rising ids.
 
-        An interaction of an order that already has one is left out [PAY-113].
+        An interaction of an order that already has one is left out [PAY-113]; what a meter says of its own accord is
+        nobody's request [MET-25].
         """
 
     async def lock(self, interaction_ids: Collection[int]) -> Mapping[int, Interaction]:
@@ -56,6 +62,9 @@ class Interactions(Protocol):
     async def save(self, interactions: Sequence[Interaction]) -> None:
         """Write changed interactions; ``updated_at`` is set as given."""
 
+    async def join(self, interaction_ids: Sequence[int], origin: Origin) -> None:
+        """Note that a further request is served by an interaction that was there before [MET-109]."""
+
     async def of_orders(self, order_ids: Collection[int]) -> Mapping[int, Interaction]:
         """Find the top-ups of orders, by order id."""
 
@@ -65,8 +74,11 @@ class Interactions(Protocol):
     async def suspended(self, *, after_id: int, limit: int) -> Sequence[Interaction]:
         """Page through suspended interactions by id, without locking."""
 
-    async def expired(self, now: datetime, *, limit: int) -> Sequence[Interaction]:
-        """Load waiting interactions past their ``expires_at``, without locking [MET-116]."""
+    async def expired(self, now: datetime, *, after_id: int, limit: int) -> Sequence[Interaction]:
+        """Page by id through what was not ended by its ``expires_at``, without locking [MET-116].
+
+        Deferred interactions belong to the flow that defers them.
+        """
 
     async def newest_freeze_times(self, meter_ids: Collection[int]) -> Mapping[int, str]:
         """Tell the ``freeze_time`` of each meter's newest stored report [MET-82]."""
@@ -83,6 +95,9 @@ class Interactions(Protocol):
     async def other_top_ups(self, meter_id: int, since: datetime, *, than: int) -> Sequence[OtherTopUp]:
         """Load the meter's top-ups, other than one, that became ``SUCCESSFUL`` since."""
 
+    async def credit_clears(self, meter_id: int, since: datetime) -> Sequence[CreditClear]:
+        """Load the meter's credit clears that were handed on, and did not end before that time."""
+
 
 class MetersTransaction(UnitOfWork, Protocol):
     """One transaction over meters, their interactions, tokens and messages."""
@@ -94,6 +109,10 @@ class MetersTransaction(UnitOfWork, Protocol):
     @property
     def interactions(self) -> Interactions:
         """Interactions."""
+
+    @property
+    def state_events(self) -> StateEvents:
+        """The history of meters."""
 
     @property
     def grids(self) -> GridTwins:

@@ -8,6 +8,8 @@ from typing import Protocol
 
 import attrs
 
+from nxt_domain.notifications.model import mask_phone
+
 
 @attrs.frozen(kw_only=True)
 class WaitingSms:
@@ -18,8 +20,8 @@ class WaitingSms:
     """
 
     id: int
-    phone: str | None
-    text: str | None
+    phone: str | None = attrs.field(repr=lambda phone: mask_phone(phone or ""))
+    text: str | None = attrs.field(repr=lambda text: f"<{len(text or '')} characters>")
     attempt_count: int
 
 

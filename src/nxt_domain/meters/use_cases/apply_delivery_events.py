@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import attrs
 
 from nxt_domain.grids.model import Gateway
-from nxt_domain.messaging.model import CommandType, DeliveryEvent, ExecutionStatus
+from nxt_domain.messaging.model import UNSOLICITED_COMMANDS, CommandType, DeliveryEvent, ExecutionStatus
 from nxt_domain.messaging.result_keys import result_value
 from nxt_domain.meters.effects import observed
 from nxt_domain.meters.model import (
@@ -24,6 +24,7 @@ from nxt_domain.meters.model import (
 from nxt_domain.meters.news import Operation, hourly_report, socket_event
 from nxt_domain.meters.outcomes import Outcome, outcome_of
 from nxt_domain.meters.ports import MetersTransaction
+from nxt_domain.meters.state_events import Actor, StateEvent, StateEventKind, event_of
 from nxt_domain.meters.use_cases.follow_ups import CreditRead, read_credits
 from nxt_domain.meters.use_cases.judge_top_ups import judge_top_ups
 from nxt_domain.shared.clock import Clock
@@ -31,6 +32,27 @@ from nxt_domain.shared.json import JsonObject
 from nxt_domain.shared.outbox import OutboxTask
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
 from nxt_domain.shared.wakeups import Channel, WakeUps
+
+
+@attrs.frozen(kw_only=True)
+class Unknown:
+    """What events named that is not in our books, for the log [MET-82, DM-181].
+
+    Attributes:
+        meters: Numbers of meters that spoke without being known.
+        gateways: References of gateways that heard known meters.
+    """
+
+    meters: Collection[str] = ()
+    gateways: Collection[str] = ()
+
+
+@attrs.frozen
+class _Step:
+    """An event and what it came to."""
+
+    event: DeliveryEvent
+    outcome: Outcome
 
 
 class ApplyDeliveryEvents:
@@ -49,16 +71,20 @@ class ApplyDeliveryEvents:
         self._clock = clock
         self._wakeups = wakeups
 
-    async def __call__(self, events: Sequence[DeliveryEvent]) -> None:
+    async def __call__(self, events: Sequence[DeliveryEvent]) -> Unknown:
         """Apply events in their order.
 
         Args:
-            events: At most one per interaction; any number of reports.
+            events: Of any interactions and meters; what is none of ours is left out.
+
+        Returns:
+            What was not known.
         """
         async with self._begin() as tx:
-            await _Application(tx, self._clock.now()).run(events)
+            unknown = await _Application(tx, self._clock.now()).run(events)
             await tx.commit()
         self._wakeups.hint(Channel.OUTBOX, Channel.MESSAGING)
+        return unknown
 
 
 class _Application:
@@ -71,49 +97,62 @@ class _Application:
         self._observations: list[MeterObservation] = []
         self._tasks: list[OutboxTask] = []
 
-    async def run(self, events: Sequence[DeliveryEvent]) -> None:
-        solicited = {int(event.correlation_id): event for event in events if event.correlation_id is not None}
-        reports = [event for event in events if _is_report(event)]
-        interactions = await self._load(solicited, reports)
-        outcomes = [
-            outcome_of(interaction, solicited[interaction.id], self._now)
-            for interaction in interactions
-            if interaction.meter_id in self._meters
-        ]
-        await self._store(outcomes, solicited)
-        await self._store_reports(reports)
-        await self._tx.meters.observe(sorted(self._observations, key=lambda observation: observation.observed_at))
-        await self._follow_up(outcomes)
+    async def run(self, events: Sequence[DeliveryEvent]) -> Unknown:
+        solicited = [(number, event) for event in events if (number := _interaction_id(event)) is not None]
+        spoken = [event for event in events if _is_of_interest(event)]
+        interactions = await self._load([number for number, _ in solicited], events)
+        steps = self._decide(solicited, interactions)
+        await self._store(steps)
+        await self._store_reports([event for event in spoken if event.command_type is CommandType.READ_REPORT])
+        await self._tx.meters.observe(self._observations)
+        await self._follow_up(steps)
         await self._tx.outbox.add(self._tasks)
+        return Unknown(
+            meters={event.device.external_reference for event in spoken} - set(self._numbers),
+            gateways=_heard_by(events) - set(self._gateways),
+        )
 
-    async def _load(
-        self, solicited: dict[int, DeliveryEvent], reports: Sequence[DeliveryEvent]
-    ) -> Sequence[Interaction]:
+    async def _load(self, interaction_ids: Sequence[int], events: Sequence[DeliveryEvent]) -> dict[int, Interaction]:
         """Lock meters first, then interactions, each by ascending id [R25]."""
-        meter_of = await self._tx.interactions.meters_of(list(solicited))
-        self._numbers = dict(await self._tx.meters.ids_of({event.device.external_reference for event in reports}))
+        meter_of = await self._tx.interactions.meters_of(interaction_ids)
+        speakers = {event.device.external_reference for event in events if _is_of_interest(event)}
+        self._numbers = dict(await self._tx.meters.ids_of(speakers))
         self._meters = dict(await self._tx.meters.lock({*meter_of.values(), *self._numbers.values()}))
-        heard_by = {
-            event.device.relay_node.external_reference
-            for event in (*solicited.values(), *reports)
-            if event.device.relay_node is not None and event.device.relay_node.external_reference
-        }
-        self._gateways = dict(await self._tx.grids.gateways(heard_by))
-        locked = await self._tx.interactions.lock(list(solicited))
-        return [locked[identity] for identity in sorted(locked)]
+        self._gateways = dict(await self._tx.grids.gateways(_heard_by(events)))
+        return dict(await self._tx.interactions.lock(list(meter_of)))
 
-    async def _store(self, outcomes: Sequence[Outcome], events: dict[int, DeliveryEvent]) -> None:
-        changed = [outcome.interaction for outcome in outcomes if outcome.is_changed]
-        await self._tx.interactions.save(changed)
-        for outcome in outcomes:
+    def _decide(
+        self, solicited: Sequence[tuple[int, DeliveryEvent]], interactions: dict[int, Interaction]
+    ) -> Sequence[_Step]:
+        """Apply each event to what the one before it left."""
+        steps: list[_Step] = []
+        for number, event in solicited:
+            interaction = interactions.get(number)
+            if interaction is None or interaction.meter_id not in self._meters:
+                continue
+            outcome = outcome_of(interaction, event, self._now)
+            interactions[number] = outcome.interaction
+            steps.append(_Step(event, outcome))
+        return steps
+
+    async def _store(self, steps: Sequence[_Step]) -> None:
+        changed = {step.outcome.interaction.id: step.outcome.interaction for step in steps if step.outcome.is_changed}
+        await self._tx.interactions.save([changed[number] for number in sorted(changed)])
+        history: list[StateEvent] = []
+        for step in steps:
+            outcome, event = step.outcome, step.event
             meter = self._meters[outcome.interaction.meter_id]
-            event = events[outcome.interaction.id]
             if outcome.proves is not None:
                 self._observe(observed(outcome.proves, meter, event.occurred_at), event)
-            elif event.device.relay_node is not None:
+            else:
                 self._observe(MeterObservation(meter_id=meter.id, observed_at=event.occurred_at), event)
             if outcome.is_changed:
                 self._tell(Operation.UPDATE, outcome.interaction, meter)
+            if outcome.is_late:
+                history.append(event_of(StateEventKind.LATE_RESULT, Actor.DEVICE, outcome.interaction, meter))
+            if outcome.wants_verification:
+                history.append(event_of(StateEventKind.VERIFYING, Actor.TRIAGE, outcome.interaction, meter))
+        await self._tx.state_events.add(history)
 
     async def _store_reports(self, reports: Sequence[DeliveryEvent]) -> None:
         """Store reports that are new to us; the same ``freeze_time`` again is the same report [MET-82]."""
@@ -133,7 +172,8 @@ class _Application:
             self._observe(observed(interaction, meter, event.occurred_at), event)
             self._tasks.append(hourly_report(interaction, meter, result, event.occurred_at))
 
-    async def _follow_up(self, outcomes: Sequence[Outcome]) -> None:
+    async def _follow_up(self, steps: Sequence[_Step]) -> None:
+        outcomes = [step.outcome for step in steps]
         reads = [
             CreditRead(
                 meter=self._meters[outcome.interaction.meter_id],
@@ -151,7 +191,13 @@ class _Application:
             self._tell(Operation.UPDATE, verified, self._meters[verified.meter_id])
 
     def _observe(self, observation: MeterObservation, event: DeliveryEvent) -> None:
-        self._observations.append(_with_gateway(observation, event, self._gateways))
+        """Note an observation; what the gatekeeper is asked about next knows of it already."""
+        observation = _with_gateway(observation, event, self._gateways)
+        if observation.seen or observation.snr is not None:
+            self._observations.append(observation)
+        meter = self._meters[observation.meter_id]
+        if observation.seen and (meter.last_seen_at is None or meter.last_seen_at < observation.observed_at):
+            self._meters[meter.id] = attrs.evolve(meter, last_seen_at=observation.observed_at)
 
     def _tell(self, operation: Operation, interaction: Interaction, meter: Meter) -> None:
         task = socket_event(operation, interaction, meter)
@@ -159,13 +205,29 @@ class _Application:
             self._tasks.append(task)
 
 
-def _is_report(event: DeliveryEvent) -> bool:
+def _interaction_id(event: DeliveryEvent) -> int | None:
+    """Read the adopter's id of the interaction; None: the meter spoke of its own accord, or to someone else."""
+    text = event.correlation_id
+    return int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) <= 18 else None
+
+
+def _is_of_interest(event: DeliveryEvent) -> bool:
+    """Whether a meter said something of its own accord that is considered at all [MET-82]."""
     return (
         event.unsolicited
-        and event.command_type is CommandType.READ_REPORT
+        and event.device.type == "ELECTRICITY_METER"
+        and event.command_type in UNSOLICITED_COMMANDS
         and event.response is not None
         and event.response.status is ExecutionStatus.EXECUTION_SUCCESS
     )
+
+
+def _heard_by(events: Sequence[DeliveryEvent]) -> set[str]:
+    """Collect the gateways that heard uplinks, in lower case."""
+    nodes = [event.device.relay_node for event in events]
+    return {
+        node.external_reference.lower() for node in nodes if node and node.external_reference and node.snr is not None
+    }
 
 
 def _new_report(meter: Meter, result: JsonObject) -> NewInteraction:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import attrs
 
 from nxt_domain.meters.failures import prepended
@@ -14,8 +16,8 @@ from nxt_domain.meters.model import (
 )
 from nxt_domain.meters.news import Operation, socket_event
 from nxt_domain.meters.ports import MetersTransaction
-from nxt_domain.meters.use_cases.hand_over import all_messages
-from nxt_domain.meters.use_cases.top_ups import TokenMakers, fenced_meters, random_nonce
+from nxt_domain.meters.use_cases.hand_over import hand_over
+from nxt_domain.meters.use_cases.top_ups import TokenMakers, credit_fences, is_fenced, random_nonce
 from nxt_domain.shared.alerts import alert
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.errors import DomainError, InvalidInput, NotFound, Unavailable
@@ -26,12 +28,28 @@ from nxt_domain.tokens.ports import LocalTokenMaker, TokenOutcomeUnknown, TokenR
 from nxt_domain.tokens.rules import minute_of, next_issue_time
 
 _PERMANENT = (TokenRefused, TokenOutcomeUnknown, InvalidInput)
+_TOKEN_FAILED = "TOKEN_FAILED"  # noqa: S105 - a code's name
 
 
 @attrs.frozen(kw_only=True)
 class _Held:
+    """A top-up and its meter, their rows locked."""
+
     interaction: Interaction
     meter: Meter
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do: it ended, with its token or for want of one."""
+        status, token = self.interaction.status, self.interaction.token
+        if status in {InteractionStatus.SUCCESSFUL, InteractionStatus.FAILED}:
+            return True
+        return status is InteractionStatus.ABORTED and (token is not None or self.was_refused)
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether the vendor said no, or may have booked the sale: it is never asked again [MET-75, PAY-115]."""
+        return any(record.code == _TOKEN_FAILED for record in self.interaction.delivery_failures)
 
 
 class CompleteTopUp:
@@ -64,19 +82,23 @@ class CompleteTopUp:
 
         Raises:
             NotFound: The order has no interaction yet.
-            Unavailable: Something must happen first (a vendor is down, an older command is under way); try again.
+            Unavailable: Something must happen first (a vendor is down, an older command is under way, the grid of a
+                top-up without token is away); try again.
         """
-        reservation, token = await self._reserve(order_id)
+        held, reservation = await self._reserve(order_id)
+        if held.is_over:
+            return
+        token = held.interaction.token or reservation.token
         if token is None:
             try:
-                token = await self._make(reservation, order_id)
+                token = await self._make(held, reservation)
             except _PERMANENT as refusal:
                 await self._give_up(order_id, refusal)
                 return
-        await self._hand_over(order_id, token)
+        await self._hand_over(order_id, token, reservation)
         self._wakeups.hint(Channel.MESSAGING, Channel.OUTBOX)
 
-    async def _reserve(self, order_id: int) -> tuple[TokenReservation, str | None]:
+    async def _reserve(self, order_id: int) -> tuple[_Held, TokenReservation]:
         async with self._begin() as tx:
             held = await self._hold(tx, order_id)
             reserved = (await tx.token_issues.of_interactions([held.interaction.id])).get(held.interaction.id)
@@ -84,7 +106,7 @@ class CompleteTopUp:
                 reserved = await self._new_reservation(tx, held)
                 await tx.token_issues.reserve([reserved])
                 await tx.commit()
-            return reserved, held.interaction.token or reserved.token
+            return held, reserved
 
     async def _new_reservation(self, tx: MetersTransaction, held: _Held) -> TokenReservation:
         now = self._clock.now()
@@ -98,15 +120,16 @@ class CompleteTopUp:
             ),
             nonce=random_nonce(),
             value=held.interaction.energy_kwh,
+            token=held.interaction.token,
         )
 
-    async def _make(self, reservation: TokenReservation, order_id: int) -> str:
-        async with self._begin() as tx:
-            held = await self._hold(tx, order_id)
+    async def _make(self, held: _Held, reservation: TokenReservation) -> str:
+        if held.was_refused:
+            raise TokenRefused("an earlier attempt ended for good")
         protocol = held.meter.communication_protocol
         maker = None if protocol is None else self._makers.get(protocol)
         if maker is None:
-            raise TokenRefused(f"No token vendor is configured for {protocol}")
+            raise TokenRefused(f"no token vendor is configured for {protocol}")
         request = TokenRequest(
             token_class=TokenClass.TOP_UP,
             meter_number=held.meter.external_reference,
@@ -116,47 +139,55 @@ class CompleteTopUp:
         )
         return maker.make(request) if isinstance(maker, LocalTokenMaker) else await maker.request(request)
 
-    async def _hand_over(self, order_id: int, token: str) -> None:
-        async with self._begin() as tx:
-            held = await self._hold(tx, order_id)
-            interaction = attrs.evolve(held.interaction, token=token, updated_at=self._clock.now())
-            await tx.interactions.save([interaction])
-            await tx.token_issues.complete(interaction.id, token)
-            is_waiting = interaction.status is InteractionStatus.QUEUED
-            is_fenced = is_waiting and bool(await fenced_meters(tx, [held.meter.id]))
-            if is_waiting and not is_fenced and await tx.messages.get(str(interaction.id)) is None:
-                await tx.messages.enqueue(all_messages([(interaction, held.meter)]))
-            await tx.commit()
-        if is_fenced:
-            raise Unavailable(f"The top-up of order {order_id} waits for an older CLEAR_CREDIT", code="FENCED")
-
-    async def _give_up(self, order_id: int, refusal: DomainError) -> None:
+    async def _hand_over(self, order_id: int, token: str, reservation: TokenReservation) -> None:
         now = self._clock.now()
         async with self._begin() as tx:
             held = await self._hold(tx, order_id)
-            if held.interaction.status is not InteractionStatus.QUEUED:
-                return
-            record = InteractionFailure(
-                timestamp=now,
-                status=InteractionStatus.QUEUED,
-                reason=f"Failed to generate token because {refusal.message}",
-                code="TOKEN_FAILED",
-                details="outcome unknown" if isinstance(refusal, TokenOutcomeUnknown) else None,
-                is_final=True,
-            )
-            failed = held.interaction.moved_to(
-                InteractionStatus.FAILED,
-                resolution=Resolution.TOKEN_FAILED,
-                delivery_failures=prepended([record], held.interaction.delivery_failures),
-                updated_at=now,
-            )
-            await tx.interactions.save([failed])
-            news = socket_event(Operation.UPDATE, failed, held.meter)
-            warning = alert(
-                "TOKEN_FAILED", f"order:{order_id}", "A paid top-up has no token", at=now, facts={"order_id": order_id}
-            )
-            await tx.outbox.add([warning] if news is None else [warning, news])
+            interaction = await self._with_token(tx, held.interaction, token, reservation)
+            is_waiting = interaction.status is InteractionStatus.QUEUED
+            is_held_back = is_waiting and is_fenced(interaction, await credit_fences(tx, [held.meter.id]))
+            if is_waiting and not is_held_back and await tx.messages.get(str(interaction.id)) is None:
+                refused = await hand_over(tx, [(interaction, held.meter)], now)
+                news = (socket_event(Operation.UPDATE, failed, held.meter) for failed in refused)
+                await tx.outbox.add([task for task in news if task is not None])
             await tx.commit()
+        if is_held_back:
+            raise Unavailable(f"The top-up of order {order_id} waits for an older CLEAR_CREDIT", code="FENCED")
+
+    async def _with_token(
+        self, tx: MetersTransaction, interaction: Interaction, token: str, reservation: TokenReservation
+    ) -> Interaction:
+        """Store the token, unless there is one: an order has one token at most [PAY-115]."""
+        if interaction.token is not None:
+            return interaction
+        given = attrs.evolve(
+            interaction, token=token, token_issued_at=reservation.issued_at, updated_at=self._clock.now()
+        )
+        await tx.interactions.save([given])
+        await tx.token_issues.complete(given.id, token)
+        return given
+
+    async def _give_up(self, order_id: int, refusal: DomainError) -> None:
+        """Write down that there will be no token, with an alert [R2].
+
+        Raises:
+            Unavailable: The top-up is suspended: it can't fail before it is released [MET-58].
+        """
+        now = self._clock.now()
+        async with self._begin() as tx:
+            held = await self._hold(tx, order_id)
+            if held.is_over or held.interaction.token is not None:
+                return
+            after = _without_token(held.interaction, refusal, now, is_news=not held.was_refused)
+            await tx.interactions.save([after])
+            text = "A paid top-up has no token"
+            await tx.outbox.add([alert(_TOKEN_FAILED, f"order:{order_id}", text, at=now, facts={"order_id": order_id})])
+            if after.status is not held.interaction.status:
+                news = socket_event(Operation.UPDATE, after, held.meter)
+                await tx.outbox.add([] if news is None else [news])
+            await tx.commit()
+        if not after.status.is_final:
+            raise Unavailable(f"Order {order_id} has no token; its top-up is {after.status}", code=_TOKEN_FAILED)
 
     async def _hold(self, tx: MetersTransaction, order_id: int) -> _Held:
         found = (await tx.interactions.of_orders([order_id])).get(order_id)
@@ -167,3 +198,21 @@ class CompleteTopUp:
         if meter is None or interaction is None:
             raise NotFound(f"The meter of order {order_id} is gone", code="NO_METER")
         return _Held(interaction=interaction, meter=meter)
+
+
+def _without_token(interaction: Interaction, refusal: DomainError, now: datetime, *, is_news: bool) -> Interaction:
+    ends = interaction.status.may_become(InteractionStatus.FAILED)
+    record = InteractionFailure(
+        timestamp=now,
+        status=interaction.status,
+        reason=f"Failed to generate token because {refusal.message}",
+        code=_TOKEN_FAILED,
+        details="outcome unknown" if isinstance(refusal, TokenOutcomeUnknown) else None,
+        is_final=ends or interaction.status.is_final,
+    )
+    if not is_news and not ends:
+        return interaction
+    noted = attrs.evolve(
+        interaction, delivery_failures=prepended([record], interaction.delivery_failures), updated_at=now
+    )
+    return noted.moved_to(InteractionStatus.FAILED, resolution=Resolution.TOKEN_FAILED) if ends else noted

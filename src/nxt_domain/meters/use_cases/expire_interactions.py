@@ -15,16 +15,17 @@ from nxt_domain.meters.model import (
 )
 from nxt_domain.meters.news import Operation, socket_event
 from nxt_domain.meters.ports import MetersTransaction
+from nxt_domain.meters.state_events import Actor, StateEventKind, event_of
 from nxt_domain.meters.use_cases.judge_top_ups import judge_top_ups
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
 
-_BATCH = 200
+_PAGE = 200
 _WAITING = {InteractionStatus.QUEUED, InteractionStatus.SUSPENDED}
 
 
 class ExpireInteractions:
-    """Aborts waiting interactions past their ``expires_at``; one on its way runs its course.
+    """Aborts interactions past their ``expires_at``; one whose message is on its way runs its course.
 
     Args:
         begin: Opens a transaction.
@@ -36,30 +37,40 @@ class ExpireInteractions:
         self._clock = clock
 
     async def __call__(self) -> int:
-        """Withdraw one batch and return how many ended."""
-        now = self._clock.now()
-        async with self._begin() as tx:
-            candidates = await tx.interactions.expired(now, limit=_BATCH)
-            ended = await self._withdraw(tx, candidates, now)
-            await tx.commit()
-        return ended
+        """Withdraw all there are, a page in each transaction, and return how many ended."""
+        now, ended, after_id = self._clock.now(), 0, 0
+        while True:
+            async with self._begin() as tx:
+                page = await tx.interactions.expired(now, after_id=after_id, limit=_PAGE)
+                ended += await self._withdraw(tx, page, now)
+                await tx.commit()
+            if len(page) < _PAGE:
+                return ended
+            after_id = page[-1].id
 
-    async def _withdraw(self, tx: MetersTransaction, candidates: Sequence[Interaction], now: datetime) -> int:
-        meters = await tx.meters.lock({interaction.meter_id for interaction in candidates})
-        locked = await tx.interactions.lock([interaction.id for interaction in candidates])
-        waiting = [interaction for interaction in locked.values() if interaction.status in _WAITING]
-        results = await tx.messages.cancel([str(interaction.id) for interaction in waiting])
-        ended = [_expired(interaction, now) for interaction in waiting if _is_withdrawn(interaction, results)]
+    async def _withdraw(self, tx: MetersTransaction, page: Sequence[Interaction], now: datetime) -> int:
+        meters = await tx.meters.lock({interaction.meter_id for interaction in page})
+        locked = (await tx.interactions.lock([interaction.id for interaction in page])).values()
+        unfinished = [interaction for interaction in locked if not interaction.status.is_final]
+        results = await tx.messages.cancel([str(interaction.id) for interaction in unfinished])
+        ended = [_expired(interaction, now) for interaction in unfinished if _is_withdrawn(interaction, results)]
         await tx.interactions.save(ended)
         verdicts = await judge_top_ups(tx, [i for i in ended if i.origin is Origin.VERIFICATION], meters, now)
         told = [interaction for interaction in (*ended, *verdicts) if interaction.meter_id in meters]
         news = (socket_event(Operation.UPDATE, interaction, meters[interaction.meter_id]) for interaction in told)
         await tx.outbox.add([task for task in news if task is not None])
+        await tx.state_events.add(
+            [event_of(StateEventKind.EXPIRED, Actor.SYSTEM, i, meters.get(i.meter_id)) for i in ended]
+        )
         return len(ended)
 
 
 def _is_withdrawn(interaction: Interaction, results: Mapping[str, CancelResult]) -> bool:
-    return results.get(str(interaction.id)) is not CancelResult.NOT_CANCELLABLE
+    """Whether nothing is under way any more: a waiting one may have no message, a processing one had its taken back."""
+    result = results.get(str(interaction.id), CancelResult.NOT_FOUND)
+    if interaction.status in _WAITING:
+        return result is not CancelResult.NOT_CANCELLABLE
+    return interaction.status is InteractionStatus.PROCESSING and result is CancelResult.CANCELLED
 
 
 def _expired(interaction: Interaction, now: datetime) -> Interaction:

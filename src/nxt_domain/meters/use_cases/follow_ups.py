@@ -20,7 +20,8 @@ from nxt_domain.meters.model import (
 )
 from nxt_domain.meters.news import Operation, socket_event
 from nxt_domain.meters.ports import MetersTransaction
-from nxt_domain.meters.use_cases.hand_over import all_messages
+from nxt_domain.meters.state_events import Actor, StateEventKind, event_of
+from nxt_domain.meters.use_cases.hand_over import hand_over
 
 READ_TTL = timedelta(minutes=30)
 VERIFICATION_TTL = timedelta(hours=2)
@@ -43,6 +44,9 @@ class CreditRead:
 def can_answer(read: Interaction, wanted: CreditRead) -> bool:
     """Whether a read that is already waiting serves as well: it must not have been sent before the write [MET-109].
 
+    Whether it was sent is known from its event, which may lag behind by a moment: then the credit read is the old
+    one, until the next report.
+
     A verification must be answered by a read of its own, because its end is what decides.
     """
     return (
@@ -56,7 +60,7 @@ def can_answer(read: Interaction, wanted: CreditRead) -> bool:
 
 
 async def read_credits(tx: MetersTransaction, wanted: Sequence[CreditRead], now: datetime) -> Sequence[Interaction]:
-    """Create, judge and hand over credit reads, and return them; those that a waiting read can answer are left out.
+    """Create, judge and hand over credit reads, and return them; a read that is still waiting serves, too [MET-109].
 
     Args:
         tx: Holds the locks of the meters.
@@ -66,15 +70,71 @@ async def read_credits(tx: MetersTransaction, wanted: Sequence[CreditRead], now:
     if not wanted:
         return ()
     waiting = await tx.interactions.unfinished({read.meter.id for read in wanted}, {InteractionType.READ_CREDIT})
-    fresh = [read for read in wanted if not any(can_answer(other, read) for other in waiting)]
+    fresh, joining = _sorted_out(wanted, waiting)
     twins = await tx.grids.twins(_grids(fresh))
     stored = await tx.interactions.add([_new_read(read, twins, now) for read in fresh])
     meters = {read.meter.id: read.meter for read in fresh}
-    pairs = [(interaction, meters[interaction.meter_id]) for interaction in stored]
-    await tx.messages.enqueue(all_messages(pair for pair in pairs if pair[0].status is InteractionStatus.QUEUED))
-    news = (socket_event(Operation.CREATE, *pair) for pair in pairs)
+    queued = [(read, meters[read.meter_id]) for read in stored if read.status is InteractionStatus.QUEUED]
+    refused = {read.id: read for read in await hand_over(tx, queued, now)}
+    created = [refused.get(read.id, read) for read in stored]
+    await _join(tx, joining, waiting, created, now)
+    news = (socket_event(Operation.CREATE, read, meters[read.meter_id]) for read in created)
     await tx.outbox.add([task for task in news if task is not None])
-    return stored
+    return created
+
+
+def _sorted_out(
+    wanted: Sequence[CreditRead], waiting: Sequence[Interaction]
+) -> tuple[Sequence[CreditRead], Sequence[CreditRead]]:
+    """Split into reads to be created, and those that another read of their meter answers."""
+    fresh: list[CreditRead] = []
+    joining: list[CreditRead] = []
+    followed: set[int] = set()
+    for read in wanted:
+        is_follow_up = read.origin is Origin.FOLLOW_UP
+        is_answered = any(can_answer(other, read) for other in waiting) or read.meter.id in followed
+        if is_follow_up and is_answered:
+            joining.append(read)
+            continue
+        fresh.append(read)
+        if is_follow_up:
+            followed.add(read.meter.id)
+    return fresh, joining
+
+
+async def _join(
+    tx: MetersTransaction,
+    joining: Sequence[CreditRead],
+    waiting: Sequence[Interaction],
+    created: Sequence[Interaction],
+    now: datetime,
+) -> None:
+    """Let waiting reads serve further requests: their rank may rise, and they live as long as the newest needs."""
+    serving: dict[int, Interaction] = {}
+    requests: list[int] = []
+    for read in joining:
+        known = next((other for other in waiting if can_answer(other, read)), None)
+        if known is None:  # one of those just created, which is as young and as urgent
+            requests.append(next(new.id for new in created if _follows(new, read.meter)))
+            continue
+        served = serving.get(known.id, known)
+        requests.append(known.id)
+        serving[known.id] = attrs.evolve(
+            served,
+            priority=max(served.priority, priority_of(read.after.type, read.after.origin)),
+            expires_at=max(served.expires_at or now, now + READ_TTL),
+            updated_at=now,
+        )
+    await tx.interactions.save(list(serving.values()))
+    await tx.interactions.join(requests, Origin.FOLLOW_UP)
+    meters = {read.meter.id: read.meter for read in joining}
+    await tx.state_events.add(
+        [event_of(StateEventKind.COALESCED, Actor.SYSTEM, read, meters[read.meter_id]) for read in serving.values()]
+    )
+
+
+def _follows(new: Interaction, meter: Meter) -> bool:
+    return new.meter_id == meter.id and new.origin is Origin.FOLLOW_UP
 
 
 def _new_read(read: CreditRead, twins: Mapping[int, GridTwin], now: datetime) -> NewInteraction:

@@ -3,12 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from nxt_domain.messaging.model import Device, NewMessage, RelayNode, RequestData, SetDate, SetTime
 from nxt_domain.meters.commands import TOKENS, command_of, phases_of, plugin_of
-from nxt_domain.meters.model import Interaction, InteractionType, Meter
-from nxt_domain.shared.errors import Unprocessable
+from nxt_domain.meters.failures import prepended
+from nxt_domain.meters.model import (
+    Interaction,
+    InteractionFailure,
+    InteractionStatus,
+    InteractionType,
+    Meter,
+    Resolution,
+)
+from nxt_domain.meters.ports import MetersTransaction
+from nxt_domain.shared.alerts import alert
+from nxt_domain.shared.errors import DomainError, InvalidInput, Unprocessable
 from nxt_domain.shared.json import Json, JsonObject
+
+_Pair = tuple[Interaction, Meter]
+
+
+async def hand_over(tx: MetersTransaction, pairs: Iterable[_Pair], now: datetime) -> Sequence[Interaction]:
+    """Put queued interactions into the delivery layer's queue, in ascending id [R25].
+
+    One that the layer can't take (its plug-in is unknown or can't route it) becomes ``FAILED`` [MET-80, DM-176]: it
+    must stop neither its neighbours nor the payment that caused it.
+
+    Args:
+        tx: The transaction that stored them; it holds the locks of the meters.
+        pairs: Interactions with their meters.
+        now: Aware UTC.
+
+    Returns:
+        Those refused, as stored; telling dashboards of them is up to the caller.
+    """
+    ordered = sorted(pairs, key=lambda pair: pair[0].id)
+    if not ordered:
+        return ()
+    try:
+        await tx.messages.enqueue([message for pair in ordered for message in messages_of(*pair)])
+    except (InvalidInput, Unprocessable) as refusal:
+        if len(ordered) > 1:
+            # Nothing was stored. Rare: who is refused is found by trying each alone.
+            return [refused for pair in ordered for refused in await hand_over(tx, [pair], now)]
+        return [await _refused(tx, ordered[0][0], refusal, now)]
+    return ()
+
+
+async def _refused(tx: MetersTransaction, interaction: Interaction, why: DomainError, now: datetime) -> Interaction:
+    record = InteractionFailure(
+        timestamp=now, status=interaction.status, reason=why.message, code=why.code, is_final=True
+    )
+    failed = interaction.moved_to(
+        InteractionStatus.FAILED,
+        resolution=Resolution.DELIVERY_FAILED,
+        delivery_failures=prepended([record], interaction.delivery_failures),
+        updated_at=now,
+    )
+    await tx.interactions.save([failed])
+    if failed.order_id is not None:
+        text = "A paid top-up can't be delivered; its token stays valid for manual entry"
+        facts = {"interaction_id": failed.id, "order_id": failed.order_id, "meter_id": failed.meter_id}
+        await tx.outbox.add([alert("TOP_UP_FAILED", f"interaction:{failed.id}", text, at=now, facts=facts)])
+    return failed
 
 
 def messages_of(interaction: Interaction, meter: Meter) -> Sequence[NewMessage]:
@@ -35,12 +93,6 @@ def messages_of(interaction: Interaction, meter: Meter) -> Sequence[NewMessage]:
         )
         for phase in phases_of(interaction.type, meter.phase, protocol)
     ]
-
-
-def all_messages(pairs: Iterable[tuple[Interaction, Meter]]) -> Sequence[NewMessage]:
-    """Turn many interactions into messages, in ascending id of the interactions [R25]."""
-    ordered = sorted(pairs, key=lambda pair: pair[0].id)
-    return [message for interaction, meter in ordered for message in messages_of(interaction, meter)]
 
 
 def _device(meter: Meter) -> Device:

@@ -15,6 +15,7 @@ from nxt_domain.meters.model import (
     VerificationState,
 )
 from nxt_domain.meters.ports import MetersTransaction
+from nxt_domain.meters.state_events import Actor, StateEvent, StateEventKind, event_of
 from nxt_domain.meters.verification import assumed_power_kw, verify_top_up
 from nxt_domain.shared.alerts import alert
 
@@ -29,16 +30,17 @@ async def judge_top_ups(
     Args:
         tx: Holds the locks of the meters; the reads' own results are stored already.
         reads: ``READ_CREDIT`` of origin ``VERIFICATION``, just ended in whatever way.
-        meters: Their meters.
+        meters: Their meters, as far as they still exist.
         now: Aware UTC.
     """
     subjects = await tx.interactions.lock([read.follow_up_of_id for read in reads if read.follow_up_of_id is not None])
     ended = [
-        await _judge(tx, subject, meters[subject.meter_id], now)
+        await _judge(tx, subject, meters.get(subject.meter_id), now)
         for subject in subjects.values()
-        if subject.verification_state is VerificationState.VERIFYING
+        if subject.status is InteractionStatus.PROCESSING and subject.verification_state is VerificationState.VERIFYING
     ]
     await tx.interactions.save(ended)
+    await tx.state_events.add([_state_event(top_up, meters.get(top_up.meter_id)) for top_up in ended])
     await tx.outbox.add(
         [
             alert(
@@ -55,18 +57,8 @@ async def judge_top_ups(
     return ended
 
 
-async def _judge(tx: MetersTransaction, top_up: Interaction, meter: Meter, now: datetime) -> Interaction:
-    state = VerificationState.INCONCLUSIVE
-    if top_up.token_issued_at is not None and top_up.energy_kwh is not None:
-        observations, has_baseline = await tx.interactions.credit_observations(meter.id, top_up.token_issued_at)
-        others = await tx.interactions.other_top_ups(meter.id, top_up.token_issued_at, than=top_up.id)
-        state = verify_top_up(
-            top_up.energy_kwh,
-            observations,
-            others,
-            assumed_power_kw(meter.power_limit_w, meter.phase),
-            has_baseline=has_baseline,
-        )
+async def _judge(tx: MetersTransaction, top_up: Interaction, meter: Meter | None, now: datetime) -> Interaction:
+    state = VerificationState.INCONCLUSIVE if meter is None else await _compare(tx, top_up, meter)
     if state is VerificationState.CONFIRMED:
         return top_up.moved_to(
             InteractionStatus.SUCCESSFUL,
@@ -88,3 +80,23 @@ async def _judge(tx: MetersTransaction, top_up: Interaction, meter: Meter, now: 
         delivery_failures=prepended([record], top_up.delivery_failures),
         updated_at=now,
     )
+
+
+async def _compare(tx: MetersTransaction, top_up: Interaction, meter: Meter) -> VerificationState:
+    if top_up.token_issued_at is None or top_up.energy_kwh is None:
+        return VerificationState.INCONCLUSIVE
+    observations, has_baseline = await tx.interactions.credit_observations(meter.id, top_up.token_issued_at)
+    since = observations[0].observed_at if observations else top_up.token_issued_at
+    return verify_top_up(
+        top_up.energy_kwh,
+        observations,
+        await tx.interactions.other_top_ups(meter.id, since, than=top_up.id),
+        assumed_power_kw(meter.power_limit_w, meter.phase),
+        has_baseline=has_baseline,
+        clears=await tx.interactions.credit_clears(meter.id, since),
+    )
+
+
+def _state_event(top_up: Interaction, meter: Meter | None) -> StateEvent:
+    kind = StateEventKind((top_up.verification_state or VerificationState.INCONCLUSIVE).value)
+    return event_of(kind, Actor.TRIAGE, top_up, meter)

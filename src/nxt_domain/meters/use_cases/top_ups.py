@@ -13,6 +13,7 @@ from nxt_domain.grids.model import CommunicationProtocol, GridTwin
 from nxt_domain.meters.commands import priority_of
 from nxt_domain.meters.gatekeeper import Verdict, judge
 from nxt_domain.meters.model import (
+    LARGEST_TOP_UP_KWH,
     Interaction,
     InteractionStatus,
     InteractionType,
@@ -22,9 +23,9 @@ from nxt_domain.meters.model import (
 )
 from nxt_domain.meters.news import Operation, socket_event, top_up_command
 from nxt_domain.meters.ports import MetersTransaction
-from nxt_domain.meters.use_cases.hand_over import all_messages
+from nxt_domain.meters.use_cases.hand_over import hand_over
 from nxt_domain.shared.clock import Clock
-from nxt_domain.shared.outbox import OutboxTask
+from nxt_domain.shared.errors import DomainError
 from nxt_domain.tokens.model import TokenClass, TokenRequest, TokenReservation
 from nxt_domain.tokens.ports import LocalTokenMaker, TokenVendor
 from nxt_domain.tokens.rules import minute_of, next_issue_time
@@ -96,12 +97,12 @@ class TopUpCommands:
         wanted = sorted((r for r in requests if r.order_id not in known), key=lambda request: request.order_id)
         meters = await tx.meters.lock({request.meter_id for request in wanted})
         twins = await tx.grids.twins({meter.grid_id for meter in meters.values() if meter.grid_id is not None})
-        priced = [request for request in wanted if request.energy_kwh is not None and request.meter_id in meters]
+        priced = [request for request in wanted if _is_deliverable(request) and request.meter_id in meters]
         drafts = await self._drafts(tx, priced, meters, twins, now)
         stored = await tx.interactions.add([self._new_interaction(draft) for draft in drafts])
         of_order = {draft.request.order_id: draft for draft in drafts}
         pairs = [(new, of_order[new.order_id]) for new in stored if new.order_id is not None]
-        await self._finish(tx, pairs, wanted)
+        await self._finish(tx, pairs, wanted, now)
 
     async def _drafts(
         self,
@@ -143,36 +144,56 @@ class TopUpCommands:
         )
 
     def _local_token(self, draft: _Draft) -> str | None:
+        """Make the token here if that is possible; a refusal is the task's business, not the payment's [R2]."""
         protocol = draft.meter.communication_protocol
         maker = None if protocol is None else self._makers.get(protocol)
-        return maker.make(draft.token_request()) if isinstance(maker, LocalTokenMaker) else None
+        if not isinstance(maker, LocalTokenMaker):
+            return None
+        try:
+            return maker.make(draft.token_request())
+        except DomainError:
+            return None
 
     async def _finish(
-        self, tx: MetersTransaction, stored: Sequence[tuple[Interaction, _Draft]], wanted: Sequence[TopUpRequest]
+        self,
+        tx: MetersTransaction,
+        stored: Sequence[tuple[Interaction, _Draft]],
+        wanted: Sequence[TopUpRequest],
+        now: datetime,
     ) -> None:
         await tx.token_issues.reserve([_reservation(interaction, draft) for interaction, draft in stored])
-        fenced = await fenced_meters(tx, {interaction.meter_id for interaction, _ in stored})
+        clears = await credit_fences(tx, {interaction.meter_id for interaction, _ in stored})
         ready = [
             (interaction, draft.meter)
             for interaction, draft in stored
             if interaction.token is not None
             and interaction.status is InteractionStatus.QUEUED
-            and interaction.meter_id not in fenced
+            and not is_fenced(interaction, clears)
         ]
-        await tx.messages.enqueue(all_messages(ready))
-        handed_over = {interaction.order_id for interaction, _ in ready}
+        refused = {interaction.id: interaction for interaction in await hand_over(tx, ready, now)}
+        settled = {interaction.order_id for interaction, _ in ready}
+        news = (socket_event(Operation.CREATE, refused.get(new.id, new), draft.meter) for new, draft in stored)
         await tx.outbox.add(
             [
-                *_news(stored),
-                *(top_up_command(r.order_id) for r in wanted if r.order_id not in handed_over),
+                *(task for task in news if task is not None),
+                *(top_up_command(request.order_id) for request in wanted if request.order_id not in settled),
             ]
         )
 
 
-async def fenced_meters(tx: MetersTransaction, meter_ids: Collection[int]) -> Collection[int]:
-    """Find meters whose top-ups must wait for an unfinished ``CLEAR_CREDIT`` [MET-117]."""
-    clears = await tx.interactions.unfinished(meter_ids, {InteractionType.CLEAR_CREDIT})
-    return {clear.meter_id for clear in clears}
+async def credit_fences(tx: MetersTransaction, meter_ids: Collection[int]) -> Sequence[Interaction]:
+    """Load the unfinished ``CLEAR_CREDIT`` commands of meters [MET-117]."""
+    return await tx.interactions.unfinished(meter_ids, {InteractionType.CLEAR_CREDIT})
+
+
+def is_fenced(top_up: Interaction, clears: Sequence[Interaction]) -> bool:
+    """Whether a top-up must wait: a ``CLEAR_CREDIT`` that is older, but later done, would wipe it out [MET-117]."""
+    return any(clear.meter_id == top_up.meter_id and clear.id < top_up.id for clear in clears)
+
+
+def _is_deliverable(request: TopUpRequest) -> bool:
+    """Whether there is a price, and the energy is not beyond reason; else only the task is left [R1, R13]."""
+    return request.energy_kwh is not None and 0 < request.energy_kwh <= LARGEST_TOP_UP_KWH
 
 
 def _reservation(interaction: Interaction, draft: _Draft) -> TokenReservation:
@@ -185,8 +206,3 @@ def _reservation(interaction: Interaction, draft: _Draft) -> TokenReservation:
         value=draft.request.energy_kwh,
         token=interaction.token,
     )
-
-
-def _news(stored: Sequence[tuple[Interaction, _Draft]]) -> Sequence[OutboxTask]:
-    tasks = (socket_event(Operation.CREATE, interaction, draft.meter) for interaction, draft in stored)
-    return [task for task in tasks if task is not None]
