@@ -90,6 +90,7 @@ async def run(options: UpOptions) -> int:
 
 async def _start(options: UpOptions, stack: AsyncExitStack, data: DataDir, tell: Told, logs: LogStream) -> Running:
     since = datetime.now(UTC)
+    ports = world.choose_ports(data, options.port)
     tell("starting PostgreSQL, Valkey and the MQTT broker")
     embedded = await stack.enter_async_context(EmbeddedStack(data))
     tell("migrating both data planes")
@@ -98,7 +99,6 @@ async def _start(options: UpOptions, stack: AsyncExitStack, data: DataDir, tell:
     tell("seeding the demo operator")
     demo_secrets = world.secrets_of(data)
     made = await world.prepare(embedded.relational_url, embedded.series_url, demo_secrets, data.path, since)
-    ports = world.choose_ports(data, options.port)
     addresses = world.addresses(embedded, ports)
     config = world.write_simulators(
         data, addresses, demo_secrets, ports, report_every_s=options.report_every_s, speed=options.speed
