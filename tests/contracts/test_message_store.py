@@ -1,55 +1,50 @@
-"""One suite for the durable queue, over the store in memory and over PostgreSQL."""
+"""One suite for the durable queue, over the store in memory and over PostgreSQL: enqueue, claims, leases."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import attrs
 import pytest
+from tests.support.messaging_steps import (
+    LEASE,
+    NS_WAIT,
+    OTHER,
+    claim,
+    delivered,
+    due,
+    enqueue,
+    quota,
+    save,
+)
 from tests.support.messaging_worlds import (
     MemoryWorld,
     PostgresWorld,
     World,
     pull_message,
     push_message,
-    token_message,
 )
 
 from nxt_adapters.supabase.engine import create_engine
 from nxt_domain.messaging.admission import Admission
-from nxt_domain.messaging.events import delivery_task, unsolicited_event
-from nxt_domain.messaging.machine import Finished
 from nxt_domain.messaging.model import (
-    CancelResult,
     CommandType,
     DeliveryStatus,
     Device,
-    DeviceEvent,
-    DeviceMessage,
-    EventHalf,
-    ExecutionStatus,
-    FailureContext,
-    FailureRecord,
-    HalfKind,
     NewMessage,
     Phase,
     RelayNode,
     RequestData,
-    Response,
     SetTime,
 )
-from nxt_domain.messaging.ports import Lease, Quota, ReadyBatch
+from nxt_domain.messaging.ports import Lease
 from nxt_domain.messaging.stages import Stage
 from nxt_domain.shared.errors import InvalidInput
 
-NS_WAIT = timedelta(seconds=20)
-FREE = Admission()
 SPACED = Admission(min_interval_ms=2_000)
 FIVE = Admission(max_in_flight=5)
-LEASE = Lease(owner="engine-1", duration=timedelta(seconds=60))
-OTHER = Lease(owner="engine-2", duration=timedelta(seconds=60))
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -60,42 +55,6 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     engine = create_engine(request.getfixturevalue("relational_url"), pool_size=5)
     yield PostgresWorld(engine)
     await engine.dispose()
-
-
-def quota(plugin: str = "push", *, admission: Admission = FREE, limit: int = 100) -> Quota:
-    return Quota(plugin_id=f"stub-{plugin}", admission=admission, limit=limit, ns_wait=NS_WAIT)
-
-
-async def enqueue(world: World, *messages: NewMessage) -> Sequence[str]:
-    async with world.adopter() as queue:
-        return await queue.enqueue(messages)
-
-
-async def claim(world: World, *quotas: Quota, lease: Lease = LEASE) -> ReadyBatch:
-    async with world.begin() as store:
-        batch = await store.claims.ready(quotas or [quota()], lease)
-        await store.commit()
-    return batch
-
-
-async def save(world: World, *messages: DeviceMessage) -> None:
-    async with world.begin() as store:
-        await store.rows.save(messages)
-        await store.commit()
-
-
-async def due(
-    world: World, stage: Stage, *, lease: Lease = LEASE, plugins: Sequence[str] = ("stub-push",)
-) -> list[str]:
-    async with world.begin() as store:
-        batch = await store.claims.due(stage, plugins, lease, limit=500)
-        await store.commit()
-    return [message.id for message in batch.messages]
-
-
-async def found_by(world: World, remote_id: str, plugin: str = "stub-push") -> list[str]:
-    async with world.begin() as store:
-        return [message.id for message in (await store.rows.lock_by_remote_ids(plugin, [remote_id])).messages]
 
 
 class TestEnqueue:
@@ -215,7 +174,7 @@ class TestReady:
         assert len(await world.slots()) == 5
         assert (await claim(world, slots)).messages == []
         async with world.begin() as store:
-            await store.rows.archive([_delivered(first.messages[2])])
+            await store.rows.archive([delivered(first.messages[2])])
             await store.commit()
         assert len((await claim(world, slots)).messages) == 1
         assert len(await world.slots()) == 5
@@ -250,6 +209,18 @@ class TestReady:
         assert len((await claim(world, quota("pull", admission=one, limit=4))).messages) == 4
         last = await claim(world, quota("pull", admission=one, limit=4))
         assert [message.ready_queue for message in last.messages] == ["queue:stub-pull:relayNode:4"]
+
+    async def test_queues_take_turns(self, world: World) -> None:
+        """[DM-29] A queue with a long backlog does not keep the others from their turn."""
+        await enqueue(world, *[push_message(number, network=1) for number in range(40)])
+        await enqueue(world, *[push_message(number, network=network) for network in range(2, 7) for number in range(2)])
+        reached: str | None = None
+        seen: set[str] = set()
+        for _ in range(12):
+            batch = await claim(world, attrs.evolve(quota(limit=2), after=reached))
+            seen.update(message.ready_queue for message in batch.messages)
+            reached = batch.reached.get("stub-push")
+        assert seen == {f"queue:stub-push:network:{network}" for network in range(1, 7)}
 
     async def test_plugins_that_are_not_asked_for_stay(self, world: World) -> None:
         """[DM-31] A queue of another plug-in is skipped."""
@@ -370,221 +341,3 @@ class TestDue:
         async with world.begin() as store:
             batch = await store.claims.stranded(["stub-push"], limit=10)
         assert [message.id for message in batch.messages] == [ids[1]]
-
-
-class TestRows:
-    async def test_changes_come_back_as_they_were_saved(self, world: World) -> None:
-        """[DM-16, DM-56]"""
-        await enqueue(world, push_message())
-        batch = await claim(world)
-        record = FailureRecord(
-            timestamp=batch.now.replace(microsecond=120_000),
-            status=DeliveryStatus.SENT_TO_NS,
-            reason="Failed to enqueue message at ChirpStack",
-            error_code=14,
-            details="connection refused",
-        )
-        changed = attrs.evolve(
-            batch.messages[0],
-            delivery_status=DeliveryStatus.TO_RETRY,
-            retry_count=3,
-            failure_history=(record, attrs.evolve(record, error_code="E7", details=None)),
-            past_delivery_queue_ids=("a", 'b"{},', "ü"),
-            due_at=batch.now + timedelta(seconds=16),
-        )
-        await save(world, changed)
-        stored = (await world.live())[changed.id]
-        assert stored == attrs.evolve(changed, lease_owner=None, lease_until=None)
-
-    async def test_remote_ids_find_present_and_earlier_attempts(self, world: World) -> None:
-        """[DM-13, DM-55] Per plug-in, since vendors' numbers are small."""
-        await enqueue(world, push_message(1), pull_message(2))
-        batch = await claim(world, quota(), quota("pull"))
-        pushed, pulled = sorted(batch.messages, key=lambda message: message.plugin_id, reverse=True)
-        await save(
-            world,
-            attrs.evolve(pushed, delivery_queue_id="17", past_delivery_queue_ids=("15", "16")),
-            attrs.evolve(pulled, delivery_queue_id="17"),
-        )
-        assert await found_by(world, "17") == [pushed.id]
-        assert await found_by(world, "15") == [pushed.id]
-        assert await found_by(world, "17", "stub-pull") == [pulled.id]
-        assert await found_by(world, "15", "stub-pull") == []
-        assert await found_by(world, "") == []
-
-    async def test_the_archive_keeps_all_but_the_token(self, world: World) -> None:
-        """[DM-16, R49]"""
-        (message_id,) = await enqueue(world, token_message())
-        batch = await claim(world)
-        assert batch.messages[0].request_data == RequestData(token="12345678901234567890")
-        async with world.begin() as store:
-            await store.rows.archive([_delivered(batch.messages[0])])
-            await store.commit()
-        assert await world.live() == {}
-        assert await world.archived() == {message_id: "DELIVERY_SUCCESSFUL"}
-        assert await world.archived_requests() == {message_id: None}
-
-    async def test_events_join_the_transaction(self, world: World) -> None:
-        """[DM-154] Without commit neither the end nor its event is stored."""
-        (message_id,) = await enqueue(world, push_message())
-        batch = await claim(world)
-        event = unsolicited_event(
-            DeviceEvent(delivery_status=DeliveryStatus.DELIVERY_SUCCESSFUL, device=Device(external_reference="1")),
-            plugin_id="stub-push",
-            event_id=world.new_id(),
-            now=batch.now,
-        )
-        async with world.begin() as store:
-            await store.rows.archive([_delivered(batch.messages[0])])
-            await store.outbox.add([delivery_task(event)])
-        assert list(await world.live()) == [message_id]
-        assert await world.events() == []
-
-
-class TestCancel:
-    async def test_what_waits_is_taken_back_without_an_event(self, world: World) -> None:
-        """[DM-65, DM-66]"""
-        ids = await enqueue(world, push_message(1), push_message(2))
-        assert await self._cancel(world, "1", "9") == {"1": CancelResult.CANCELLED, "9": CancelResult.NOT_FOUND}
-        assert list(await world.live()) == [ids[1]]
-        assert await world.archived() == {ids[0]: "CANCELLED"}
-        assert await world.events() == []
-        assert world.metrics.ends == ["CANCELLED"]
-
-    async def test_what_is_on_its_way_is_not(self, world: World) -> None:
-        """[DM-65] The phases that could be removed stay removed."""
-        phases = [push_message(1, phase=phase) for phase in Phase]
-        await enqueue(world, *phases)
-        claimed = (await claim(world, quota(limit=1))).messages[0]
-        assert await self._cancel(world, "1") == {"1": CancelResult.NOT_CANCELLABLE}
-        assert list(await world.live()) == [claimed.id]
-
-    async def test_a_repetition_that_waits_can_be_taken_back(self, world: World) -> None:
-        """[DM-65]"""
-        await enqueue(world, push_message(1))
-        batch = await claim(world)
-        await save(world, attrs.evolve(batch.messages[0], delivery_status=DeliveryStatus.TO_RETRY, due_at=batch.now))
-        assert await self._cancel(world, "1") == {"1": CancelResult.CANCELLED}
-
-    async def _cancel(self, world: World, *correlation_ids: str) -> dict[str, CancelResult]:
-        async with world.adopter() as queue:
-            return dict(await queue.cancel(correlation_ids))
-
-    async def test_lookup_finds_the_newest(self, world: World) -> None:
-        """[DM-18, DM-64] Plain before phases, the newest of equals; finishing an older one hides nothing."""
-        ids = await enqueue(world, push_message(1, phase=Phase.B), push_message(1), push_message(1), push_message(2))
-        assert await self._get(world, "1") == ids[2]
-        older = (await world.live())[ids[1]]
-        async with world.begin() as store:
-            await store.rows.archive([_delivered(older)])
-            await store.commit()
-        assert await self._get(world, "1") == ids[2]
-        assert await self._get(world, "3") is None
-
-    async def test_lookup_falls_back_to_the_first_phase(self, world: World) -> None:
-        """[DM-64]"""
-        ids = await enqueue(world, push_message(1, phase=Phase.C), push_message(1, phase=Phase.B))
-        assert await self._get(world, "1") == ids[1]
-
-    async def _get(self, world: World, correlation_id: str) -> str | None:
-        async with world.adopter() as queue:
-            message = await queue.get(correlation_id)
-        return None if message is None else message.id
-
-
-class TestEarlyNews:
-    ACK = EventHalf(
-        kind=HalfKind.ACK, deduplication_id="d-1", device=Device(external_reference="1"), delivery_queue_id="r-1"
-    )
-    UP = EventHalf(
-        kind=HalfKind.UP,
-        deduplication_id="d-1",
-        device=Device(external_reference="1", relay_node=RelayNode(external_reference="gw", snr=10, rssi=-90)),
-        response=Response(status=ExecutionStatus.EXECUTION_FAILURE, data={"tokenAccepted": False}),
-        failure=FailureContext(reason="refused"),
-    )
-
-    async def _pair(self, world: World, *halves: EventHalf) -> Sequence[DeviceEvent]:
-        async with world.begin() as store:
-            events = await store.early.pair(halves)
-            await store.commit()
-        return events
-
-    @pytest.mark.parametrize("is_ack_first", [True, False])
-    async def test_two_halves_make_one_event(self, world: World, is_ack_first: bool) -> None:
-        """[DM-104] In either order, at any process: the id from the ack, all else from the uplink."""
-        first, second = (self.ACK, self.UP) if is_ack_first else (self.UP, self.ACK)
-        assert await self._pair(world, first) == []
-        (event,) = await self._pair(world, second)
-        assert event == DeviceEvent(
-            delivery_status=DeliveryStatus.DELIVERY_SUCCESSFUL,
-            delivery_queue_id="r-1",
-            device=self.UP.device,
-            response=self.UP.response,
-            failure=self.UP.failure,
-        )
-        assert await self._pair(world, second) == []
-
-    async def test_halves_of_one_batch_pair_too(self, world: World) -> None:
-        """[DM-104, DM-106] A second half of the same kind replaces the first."""
-        newer = attrs.evolve(self.ACK, delivery_queue_id="r-2")
-        other = attrs.evolve(self.UP, deduplication_id="d-2")
-        (event,) = await self._pair(world, self.ACK, newer, other, self.UP)
-        assert event.delivery_queue_id == "r-2"
-
-    async def test_a_half_waits_ten_seconds(self, world: World) -> None:
-        """[DM-104]"""
-        await self._pair(world, self.ACK)
-        await world.pass_time(timedelta(seconds=10))
-        assert await self._pair(world, self.UP) == []
-        assert len(await self._pair(world, self.ACK)) == 1
-
-    async def test_halves_at_two_processes_at_once_still_meet(self, world: World) -> None:
-        """[DM-105] Storing one and looking for the other is one step."""
-        halves = [
-            attrs.evolve(half, deduplication_id=f"d-{number}") for number in range(40) for half in (self.ACK, self.UP)
-        ]
-        results = await asyncio.gather(*(self._pair(world, half) for half in halves))
-        assert sum(len(events) for events in results) == 40
-
-    async def test_early_events_are_kept_in_order_and_taken_once(self, world: World) -> None:
-        """[DM-59] At most 20 of an id, for a minute."""
-        statuses = [DeliveryStatus.SENT_TO_DEVICE, DeliveryStatus.DELIVERY_FAILED]
-        events = [self._event(status) for status in statuses]
-        await self._park(world, *events, self._event(DeliveryStatus.SENT_TO_DEVICE, "other"))
-        assert await self._take(world, "r-1") == events
-        assert await self._take(world, "r-1") == []
-        await self._park(world, *[self._event(DeliveryStatus.SENT_TO_DEVICE)] * 15)
-        await self._park(world, *[self._event(DeliveryStatus.SENT_TO_DEVICE)] * 15)
-        assert len(await self._take(world, "r-1")) == 20
-
-    async def test_nobody_claims_an_event_after_a_minute(self, world: World) -> None:
-        """[DM-59] It is dropped and counted."""
-        await self._park(world, self._event(DeliveryStatus.SENT_TO_DEVICE))
-        await self._pair(world, self.ACK)
-        await world.pass_time(timedelta(seconds=60))
-        async with world.begin() as store:
-            assert await store.early.prune() == 1
-            assert await store.early.prune() == 0
-            await store.commit()
-        assert await self._take(world, "r-1") == []
-
-    def _event(self, status: DeliveryStatus, remote_id: str = "r-1") -> DeviceEvent:
-        return DeviceEvent(delivery_status=status, delivery_queue_id=remote_id, device=Device(external_reference="1"))
-
-    async def _park(self, world: World, *events: DeviceEvent) -> None:
-        async with world.begin() as store:
-            await store.early.park("stub-push", events)
-            await store.commit()
-
-    async def _take(self, world: World, remote_id: str) -> Sequence[DeviceEvent]:
-        async with world.begin() as store:
-            assert list(await store.early.take_parked("stub-pull", [remote_id])) == []
-            events = await store.early.take_parked("stub-push", [remote_id])
-            await store.commit()
-        return list(events)
-
-
-def _delivered(message: DeviceMessage) -> Finished:
-    response = Response(status=ExecutionStatus.EXECUTION_SUCCESS, data={"kwhCreditAvailable": 12.5})
-    return Finished(attrs.evolve(message, delivery_status=DeliveryStatus.DELIVERY_SUCCESSFUL), response)

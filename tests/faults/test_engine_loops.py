@@ -60,7 +60,7 @@ async def world(relational_url: str) -> AsyncIterator[PostgresWorld]:
 class Town:
     """Engines of one database and a network that answers what it is sent."""
 
-    def __init__(self, world: PostgresWorld, *, interval_ms: int = 0) -> None:
+    def __init__(self, world: PostgresWorld, *, interval_ms: int | None = 0) -> None:
         self.world = world
         self.wakeups = LocalWakeUps()
         self.plugins: PluginSet = plugins_of(
@@ -158,6 +158,20 @@ async def test_spacing_holds_for_all_engines_together(world: PostgresWorld) -> N
     # Claims are 300 ms apart by the database's clock; what is seen here lags by the commit.
     assert min(gaps) > 0.2
     assert claims[-1] - claims[0] < 5 * 0.3 + 2.0
+
+
+async def test_the_defaults_let_one_command_through_each_two_seconds(world: PostgresWorld) -> None:
+    """[DM-26, DM-166, R9] Three commands of network 42 leave at t = 0, ≥ 2 s, ≥ 4 s."""
+    town = Town(world, interval_ms=None)
+    engine = town.engine(tick=timedelta(seconds=1))
+    engine.start()
+    await town.enqueue(*[push_message(number, network=42) for number in range(3)])
+    await until(lambda: is_empty(world))
+    await engine.stop()
+    claims = town.claimed_at["queue:stub-push:network:42"]
+    gaps = [later - earlier for earlier, later in pairwise(claims)]
+    assert min(gaps) > 1.8
+    assert max(gaps) < 3.0
 
 
 async def test_a_hint_wakes_an_engine_before_its_tick(world: PostgresWorld) -> None:

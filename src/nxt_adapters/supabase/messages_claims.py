@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
 from nxt_adapters.supabase.messages_codec import COLUMNS, qualified
 from nxt_adapters.supabase.messages_rows import SET_ASIDE, Reader
@@ -14,21 +15,37 @@ from nxt_domain.messaging.model import DeviceMessage
 from nxt_domain.messaging.ports import Batch, Lease, Quota, ReadyBatch
 from nxt_domain.messaging.stages import Stage
 
+WINDOW = 1_000
+"""Ready queues that one pass looks at, at most."""
+
 # Ready queues of one plug-in that hold messages, found by skipping through the index from key to key, so that the cost
-# follows the number of queues and not that of messages. Queues that spacing lets through are locked; one that another
-# engine is claiming from is skipped. What the claim itself reads must be newer than these locks: it is a statement of
-# its own, and the lock makes counting slots and claiming one step.
+# follows the number of queues and not that of messages; a scan looks at a window of them and the next goes on behind
+# it. Queues that admission lets through are locked; one that another engine is claiming from is skipped. What the
+# claim itself reads must be newer than these locks: it is a statement of its own, and the lock makes counting slots and
+# claiming one step.
 _OPEN_QUEUES = text(
     r"""
-    with recursive busy (ready_queue) as (
-        select min(ready_queue) from messaging.device_messages
-        where delivery_status = 'QUEUED' and ready_queue > :first and ready_queue < :beyond
+    with recursive scan (ready_queue, beginning, step) as (
+        select start.ready_queue, start.ready_queue, 1 from (
+            select coalesce(
+                (select min(ready_queue) from messaging.device_messages
+                    where delivery_status = 'QUEUED' and ready_queue > :after and ready_queue < :beyond),
+                (select min(ready_queue) from messaging.device_messages
+                    where delivery_status = 'QUEUED' and ready_queue > :first and ready_queue < :beyond)
+            ) as ready_queue) as start
+        where start.ready_queue is not null
         union all
-        select (select min(m.ready_queue) from messaging.device_messages m
-            where m.delivery_status = 'QUEUED' and m.ready_queue > busy.ready_queue and m.ready_queue < :beyond)
-        from busy where busy.ready_queue is not null
+        select next.ready_queue, scan.beginning, scan.step + 1 from scan cross join lateral (
+            select coalesce(
+                (select min(m.ready_queue) from messaging.device_messages m
+                    where m.delivery_status = 'QUEUED' and m.ready_queue > scan.ready_queue
+                        and m.ready_queue < :beyond),
+                (select min(m.ready_queue) from messaging.device_messages m
+                    where m.delivery_status = 'QUEUED' and m.ready_queue > :first and m.ready_queue < :beyond)
+            ) as ready_queue) as next
+        where scan.step < :window and next.ready_queue is not null and next.ready_queue <> scan.beginning
     ), keys as (
-        select ready_queue from busy where ready_queue ~ '^queue:[^:]+:[^:]+:[^:]+$'
+        select ready_queue, step from scan where ready_queue ~ '^queue:[^:]+:[^:]+:[^:]+$'
     ), fresh as (
         insert into messaging.admission (ready_queue)
         select ready_queue from keys
@@ -37,19 +54,23 @@ _OPEN_QUEUES = text(
         on conflict do nothing
         returning ready_queue
     ), open as (
-        select a.ready_queue, a.last_claim_at from messaging.admission a join keys using (ready_queue)
+        select a.ready_queue from keys join messaging.admission a using (ready_queue)
         where (a.last_claim_at is null or a.last_claim_at + :interval <= clock_timestamp())
             and (:max_in_flight = 0 or :max_in_flight > (
                 select count(*) from messaging.device_messages h
                 where h.ready_queue = a.ready_queue and h.holds_slot))
-        order by a.last_claim_at nulls first
+        order by keys.step
         limit :limit
         for update of a skip locked
     )
-    select array(select ready_queue from fresh)
-            || array(select ready_queue from open order by last_claim_at nulls first) as queues,
+    select array(
+            select keys.ready_queue from keys
+            where keys.ready_queue in (select ready_queue from fresh union all select ready_queue from open)
+            order by keys.step limit :limit) as queues,
+        (select ready_queue from scan order by step desc limit 1) as last,
+        (select max(step) = :window from scan) as has_more,
         (select min(a.last_claim_at) + :interval - clock_timestamp()
-            from messaging.admission a join keys using (ready_queue)
+            from keys join messaging.admission a using (ready_queue)
             where a.last_claim_at + :interval > clock_timestamp()) as next_in
     """
 )
@@ -108,7 +129,8 @@ _DUE = text(
 _STRANDED = text(
     f"""
     select {COLUMNS}, statement_timestamp() as now from messaging.device_messages
-    where due_at <= statement_timestamp() and plugin_id <> all(:plugin_ids)
+    where delivery_status in ('SENT_TO_NS', 'DELIVERED_TO_NS', 'SENT_TO_DEVICE', 'TO_RETRY')
+        and due_at <= statement_timestamp() and plugin_id <> all(:plugin_ids)
         and (lease_until is null or lease_until <= statement_timestamp())
     order by id limit :limit for update skip locked
     """  # noqa: S608 - column names are constants
@@ -174,34 +196,36 @@ class PostgresClaims:
         """See ``Claims.ready``."""
         messages: list[DeviceMessage] = []
         waits: list[timedelta] = []
+        reached: dict[str, str] = {}
         now: datetime | None = None
         for quota in quotas:  # a handful of plug-ins, each with statements for all its queues
-            queues, next_in = await self._open_queues(quota)
-            if next_in is not None:
-                waits.append(next_in)
-            batch = await self._claim(quota, queues, lease)
-            if batch is None:
-                continue
-            now = batch.now
-            messages.extend(batch.messages)
-            if batch.messages and quota.admission.min_interval_ms:
-                waits.append(quota.admission.min_interval)
+            found = await self._open_queues(quota)
+            batch = await self._claim(quota, found.queues, lease)
+            claimed = [] if batch is None else batch.messages
+            now = now if batch is None else batch.now
+            messages.extend(claimed)
+            waits.extend(_waits(quota, found, claimed))
+            if found.last is not None:
+                reached[quota.plugin_id] = _place(quota, found, claimed)
         return ReadyBatch(
             now=now or await self._reader.now(),
             messages=sorted(messages, key=lambda message: message.id),
             next_in=min(waits, default=None),
+            reached=reached,
         )
 
-    async def _open_queues(self, quota: Quota) -> tuple[Sequence[str], timedelta | None]:
+    async def _open_queues(self, quota: Quota) -> Row[Any]:
+        first = f"queue:{quota.plugin_id}:"
         values = {
-            "first": f"queue:{quota.plugin_id}:",
+            "first": first,
             "beyond": f"queue:{quota.plugin_id};",  # the character after the colon
+            "after": quota.after or first,
+            "window": max(WINDOW, quota.limit),
             "interval": quota.admission.min_interval,
             "max_in_flight": quota.admission.max_in_flight,
             "limit": quota.limit,
         }
-        found = (await self._reader.connection.execute(_OPEN_QUEUES, values)).one()
-        return found.queues, found.next_in if quota.admission.min_interval_ms else None
+        return (await self._reader.connection.execute(_OPEN_QUEUES, values)).one()
 
     async def _claim(self, quota: Quota, queues: Sequence[str], lease: Lease) -> Batch | None:
         if not queues:
@@ -259,3 +283,21 @@ class PostgresClaims:
     async def release(self, message_ids: Collection[str], owner: str) -> None:
         """See ``Claims.release``."""
         await self._reader.connection.execute(_RELEASE, {"ids": list(message_ids), "owner": owner})
+
+
+def _waits(quota: Quota, found: Row[Any], claimed: Sequence[DeviceMessage]) -> Iterator[timedelta]:
+    if found.has_more:
+        yield timedelta(0)
+    if quota.admission.min_interval_ms:
+        if found.next_in is not None:
+            yield max(found.next_in, timedelta(0))
+        if claimed:
+            yield quota.admission.min_interval
+
+
+def _place(quota: Quota, found: Row[Any], claimed: Sequence[DeviceMessage]) -> str:
+    # When the quota ran out, the next claim goes on behind the last queue that had its turn.
+    if len(claimed) < quota.limit:
+        return str(found.last)
+    places = {queue: place for place, queue in enumerate(found.queues)}
+    return max((message.ready_queue for message in claimed), key=lambda queue: places[queue])

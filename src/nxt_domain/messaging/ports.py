@@ -136,12 +136,14 @@ class Quota:
     Attributes:
         limit: Messages this process can begin to send now; at least 1.
         ns_wait: When a claimed message is due, unless its process pushes it on [DM-33].
+        after: Ready queue to go on after, as the last claim told; None: begin anywhere.
     """
 
     plugin_id: str
     admission: Admission
     limit: int
     ns_wait: timedelta
+    after: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -157,10 +159,12 @@ class ReadyBatch(Batch):
     """Newly claimed messages.
 
     Attributes:
-        next_in: When a spaced queue with work opens; None: none is waiting for that.
+        next_in: When a spaced queue with work opens; zero when queues are left to look at; None: nothing to wait for.
+        reached: Per plug-in, the ready queue to go on after, so that every queue has its turn.
     """
 
     next_in: timedelta | None = None
+    reached: Mapping[str, str] = attrs.field(factory=dict)
 
 
 class Claims(Protocol):
@@ -172,8 +176,8 @@ class Claims(Protocol):
     async def ready(self, quotas: Sequence[Quota], lease: Lease) -> ReadyBatch:
         """Take the most urgent messages of all ready queues that admission lets through [DM-29].
 
-        They are ``SENT_TO_NS`` and leased afterwards; the longest-waiting queues come first, and queues of plug-ins
-        without quota, or with a malformed key, are left alone [DM-31].
+        They are ``SENT_TO_NS`` and leased afterwards. Queues take turns; those of plug-ins without quota, or with a
+        malformed key, are left alone [DM-31]. With very many queues one call looks at some of them.
         """
 
     async def due(self, stage: Stage, plugin_ids: Collection[str], lease: Lease, *, limit: int) -> Batch:

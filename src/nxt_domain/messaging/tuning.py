@@ -35,7 +35,8 @@ class Tuning:
     Attributes:
         min_interval_ms: None: the pipeline's own, 2000 for push and none for pull.
         max_in_flight: None: the pipeline's own, none for push and 5 for pull.
-        poll_ladder_ms: Waits between polls; each serves for two of its lengths of a message's age, the last for ever.
+        poll_ladder_ms: Waits between polls, the last for ever; each of the others serves for a span of a message's age
+            that is twice as long as itself. None: the default.
     """
 
     ns_in_flight_timeout_ms: int = attrs.field(default=20_000, validator=_positive)
@@ -44,7 +45,11 @@ class Tuning:
     initial_poll_delay_ms: int = attrs.field(default=10_000, validator=_positive)
     min_interval_ms: int | None = None
     max_in_flight: int | None = None
-    poll_ladder_ms: Sequence[int] = attrs.field(default=POLL_LADDER_MS, validator=attrs.validators.min_len(1))
+    poll_ladder_ms: Sequence[int] = attrs.field(
+        default=POLL_LADDER_MS,
+        converter=attrs.converters.default_if_none(POLL_LADDER_MS),
+        validator=attrs.validators.min_len(1),
+    )
 
 
 @attrs.frozen(kw_only=True)

@@ -3,90 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from tests.support.messaging_worlds import World, plugins_of, pull_message, push_message, token_message, workshop_of
+from tests.support.messaging_process import Engine, answer, news, refuse
+from tests.support.messaging_worlds import World, push_message, token_message
 
 from nxt_domain.messaging.model import (
-    CancelResult,
     CommandType,
     DeliveryStatus,
     Device,
-    DeviceEvent,
     DeviceMessage,
     EventHalf,
     ExecutionStatus,
-    FailureContext,
     HalfKind,
-    NewMessage,
     RelayNode,
     Response,
 )
-from nxt_domain.messaging.plugins import PluginSet
-from nxt_domain.messaging.ports import Lease, PollFailed, RemoteStatusUnknown, SendFailed
 from nxt_domain.messaging.stages import Stage
-from nxt_domain.messaging.tuning import Tuning
-from nxt_domain.messaging.use_cases import ApplyDeviceEvent, Dispatch, LeaseKeeper, Outcomes, Sweep, Tick
 
 S = DeliveryStatus
-UNPACED = {"push": Tuning(min_interval_ms=0), "pull": Tuning(max_in_flight=0)}
-
-
-class Engine:
-    """The use cases of one process, driven by hand."""
-
-    def __init__(self, world: World, name: str = "engine-1", plugins: PluginSet | None = None) -> None:
-        self.world = world
-        plugins = plugins or plugins_of(world, **UNPACED)
-        workshop = workshop_of(world, plugins)
-        self.keeper = LeaseKeeper(workshop, Lease(owner=name))
-        outcomes = Outcomes(workshop)
-        self.dispatch = Dispatch(workshop, plugins.couriers, self.keeper, outcomes)
-        self.tick = Tick(workshop, plugins, self.keeper, outcomes)
-        self.apply = ApplyDeviceEvent(workshop)
-        self.sweep = Sweep(workshop)
-
-    async def enqueue(self, *messages: NewMessage) -> Sequence[str]:
-        async with self.world.adopter() as queue:
-            return await queue.enqueue(messages)
-
-    async def send(self) -> int:
-        """One pass, and wait for its sends."""
-        result = await self.dispatch.run_pass()
-        await self.dispatch.drain(timedelta(seconds=10))
-        return result.claimed
-
-    async def message(self, message_id: str) -> DeviceMessage:
-        return (await self.world.live())[message_id]
-
-    async def status(self, message_id: str) -> DeliveryStatus:
-        return (await self.message(message_id)).delivery_status
-
-    async def events(self) -> Sequence[tuple[str | None, str]]:
-        return [
-            (body["message"].get("correlationId"), body["message"]["deliveryStatus"]) for body in await self.bodies()
-        ]
-
-    async def bodies(self) -> Sequence[Mapping[str, Any]]:
-        return await self.world.events()
 
 
 @pytest.fixture
 def engine(world: World) -> Engine:
     return Engine(world)
-
-
-def news(status: DeliveryStatus, remote_id: str | None, **changes: Any) -> DeviceEvent:
-    values = {"device": Device(external_reference="47003330001"), "delivery_queue_id": remote_id} | changes
-    return DeviceEvent(delivery_status=status, **values)
-
-
-def answer(remote_id: str) -> DeviceEvent:
-    response = Response(status=ExecutionStatus.EXECUTION_SUCCESS, data={"kwhCreditAvailable": 123.45})
-    return news(S.DELIVERY_SUCCESSFUL, remote_id, response=response)
 
 
 class TestPush:
@@ -158,7 +99,7 @@ class TestPush:
     async def test_a_failed_send_is_repeated_under_its_own_id(self, engine: Engine) -> None:
         """[DM-41, DM-43, DM-55, DM-152] The adopter hears of the first hand-over only once."""
         (message_id,) = await engine.enqueue(push_message())
-        engine.world.push.on_send = _refuse("Failed to enqueue message at ChirpStack")
+        engine.world.push.on_send = refuse("Failed to enqueue message at ChirpStack")
         await engine.send()
         row = await engine.message(message_id)
         assert (row.delivery_status, row.retry_count) == (S.TO_RETRY, 1)
@@ -173,7 +114,7 @@ class TestPush:
     async def test_a_permanent_refusal_is_final(self, engine: Engine) -> None:
         """[DM-52]"""
         await engine.enqueue(push_message())
-        engine.world.push.on_send = _refuse("Device not registered in Network Server (ChirpStack)", skip_retry=True)
+        engine.world.push.on_send = refuse("Device not registered in Network Server (ChirpStack)", skip_retry=True)
         await engine.send()
         last = (await engine.bodies())[-1]["message"]
         assert last["deliveryStatus"] == "DELIVERY_FAILED"
@@ -252,171 +193,3 @@ class TestPush:
             "commandType": "READ_REPORT",
             "unsolicited": True,
         }
-
-
-class TestRelayNode:
-    async def test_what_is_still_queued_remotely_waits(self, engine: Engine) -> None:
-        """[DM-33]"""
-        (message_id,) = await engine.enqueue(push_message())
-        await engine.send()
-        await engine.world.pass_time(timedelta(seconds=900))
-        assert await engine.tick.run(Stage.RELAY_NODE) == 1
-        assert await engine.status(message_id) is S.DELIVERED_TO_NS
-        assert await engine.tick.run(Stage.RELAY_NODE) == 0
-
-    async def test_what_is_gone_is_tried_again(self, engine: Engine) -> None:
-        """[DM-33]"""
-        (message_id,) = await engine.enqueue(push_message())
-        await engine.send()
-        engine.world.push.remote_statuses[(await engine.message(message_id)).delivery_queue_id] = S.DELIVERY_FAILED
-        await engine.world.pass_time(timedelta(seconds=900))
-        await engine.tick.run(Stage.RELAY_NODE)
-        row = await engine.message(message_id)
-        assert row.delivery_status is S.TO_RETRY
-        assert row.failure_history[0].reason == "Timed out waiting for relay node to transmit message to device"
-
-    @pytest.mark.parametrize(("trouble", "wait_s"), [(RemoteStatusUnknown("?"), 60), (ZeroDivisionError(), 900)])
-    async def test_a_question_that_fails_moves_the_due_time(
-        self, engine: Engine, monkeypatch: pytest.MonkeyPatch, trouble: Exception, wait_s: int
-    ) -> None:
-        """[DM-33, DM-39] An unanswered question is asked again in a minute, a defect waits as usual."""
-        (message_id,) = await engine.enqueue(push_message())
-        await engine.send()
-
-        async def fail(_: DeviceMessage) -> DeliveryStatus:
-            raise trouble
-
-        monkeypatch.setattr(engine.world.push, "remote_status", fail)
-        await engine.world.pass_time(timedelta(seconds=900))
-        assert await engine.tick.run(Stage.RELAY_NODE) == 1
-        await engine.world.pass_time(timedelta(seconds=wait_s - 2))
-        assert await engine.tick.run(Stage.RELAY_NODE) == 0
-        await engine.world.pass_time(timedelta(seconds=2))
-        assert await engine.tick.run(Stage.RELAY_NODE) == 1
-        assert await engine.status(message_id) is S.DELIVERED_TO_NS
-
-
-class TestPull:
-    async def test_from_enqueue_to_result(self, engine: Engine) -> None:
-        """[DM-11, DM-48, DM-51]"""
-        (message_id,) = await engine.enqueue(pull_message())
-        await engine.send()
-        assert await engine.tick.run(Stage.AWAITING_TASK) == 0
-        await engine.world.pass_time(timedelta(seconds=10))
-        assert await engine.tick.run(Stage.AWAITING_TASK) == 1
-        row = await engine.message(message_id)
-        assert row.delivery_status is S.DELIVERED_TO_NS
-        engine.world.pull.results[row.delivery_queue_id] = answer(row.delivery_queue_id)
-        await engine.world.pass_time(timedelta(seconds=10))
-        await engine.tick.run(Stage.AWAITING_TASK)
-        assert await engine.events() == [("1", "SENT_TO_NS"), ("1", "DELIVERY_SUCCESSFUL")]
-
-    async def test_an_outage_while_polling_is_no_evidence(self, engine: Engine) -> None:
-        """[DM-4, DM-49] Counted, and polled again; never sent again."""
-        (message_id,) = await engine.enqueue(pull_message())
-        await engine.send()
-
-        async def fail(_: DeviceMessage) -> None:
-            raise PollFailed("HTTP 502")
-
-        engine.world.pull.on_poll = fail
-        for _ in range(3):
-            await engine.world.pass_time(timedelta(seconds=30))
-            assert await engine.tick.run(Stage.AWAITING_TASK) == 1
-        assert await engine.status(message_id) is S.DELIVERED_TO_NS
-        assert engine.world.metrics.polls_failed == 3
-        assert len(engine.world.pull.sent) == 1
-
-    async def test_a_failed_task_is_an_attempt(self, engine: Engine) -> None:
-        """[DM-61]"""
-        (message_id,) = await engine.enqueue(pull_message())
-        await engine.send()
-        remote_id = (await engine.message(message_id)).delivery_queue_id
-        engine.world.pull.results[remote_id] = news(
-            S.DELIVERY_FAILED, remote_id, failure=FailureContext(reason="Meter offline", error_code="22")
-        )
-        await engine.world.pass_time(timedelta(seconds=10))
-        await engine.tick.run(Stage.AWAITING_TASK)
-        row = await engine.message(message_id)
-        assert (row.delivery_status, row.failure_history[0].error_code) == (S.TO_RETRY, "22")
-
-    async def test_polls_are_bounded(self, engine: Engine) -> None:
-        """[DM-36] Ten at once."""
-        await engine.enqueue(*[pull_message(number) for number in range(25)])
-        await engine.send()
-        at_once, most = 0, 0
-
-        async def poll(_: DeviceMessage) -> None:
-            nonlocal at_once, most
-            at_once += 1
-            most = max(most, at_once)
-            await asyncio.sleep(0.01)
-            at_once -= 1
-
-        engine.world.pull.on_poll = poll
-        await engine.world.pass_time(timedelta(seconds=10))
-        assert await engine.tick.run(Stage.AWAITING_TASK) == 25
-        assert most == 10
-
-
-class TestEnds:
-    async def test_a_message_whose_plugin_is_gone(self, engine: Engine) -> None:
-        """[DM-38]"""
-        await engine.enqueue(pull_message())
-        await engine.send()
-        await engine.world.pass_time(timedelta(seconds=10))
-        without_pull = PluginSet.of(push=[engine.world.push])
-        later = Engine(engine.world, "engine-2", without_pull)
-        assert await later.tick.run(Stage.AWAITING_TASK) == 0
-        assert await later.tick.run_stranded() == 1
-        last = (await engine.bodies())[-1]["message"]
-        assert last["failureHistory"][0]["reason"] == "Unknown or disabled pluginId: stub-pull"
-
-    async def test_a_message_that_became_too_old_in_its_ready_queue(self, engine: Engine) -> None:
-        """[DM-40]"""
-        await engine.enqueue(push_message(1), push_message(2))
-        await engine.world.pass_time(timedelta(seconds=601_201))
-        assert await engine.send() == 0
-        assert await engine.sweep() == 2
-        assert await engine.events() == [("1", "DELIVERY_FAILED"), ("2", "DELIVERY_FAILED")]
-        history = (await engine.bodies())[0]["message"]["failureHistory"]
-        assert history[0]["reason"] == "Message expired before it could be delivered"
-
-    async def test_a_message_that_became_too_old_in_a_stage(self, engine: Engine) -> None:
-        """[DM-40]"""
-        await engine.enqueue(push_message())
-        await engine.send()
-        await engine.world.pass_time(timedelta(seconds=601_201))
-        await engine.tick.run(Stage.RELAY_NODE)
-        assert (await engine.events())[-1] == ("1", "DELIVERY_FAILED")
-
-    async def test_a_cancelled_message_is_never_sent(self, engine: Engine) -> None:
-        """[DM-65, DM-66]"""
-        await engine.enqueue(push_message())
-        async with engine.world.adopter() as queue:
-            assert await queue.cancel(["1"]) == {"1": CancelResult.CANCELLED}
-        assert await engine.send() == 0
-        assert await engine.events() == []
-
-    async def test_twelve_attempts_then_the_end(self, engine: Engine) -> None:
-        """[DM-52, DM-54, DM-56] Without jitter the waits are 2, 4, … 2048 s."""
-        (message_id,) = await engine.enqueue(push_message())
-        engine.world.push.on_send = _refuse("no answer")
-        for attempt in range(12):
-            assert await engine.send() == 1
-            if attempt < 11:
-                await engine.world.pass_time(timedelta(seconds=2 ** (attempt + 1) - 1))
-                assert await engine.tick.run(Stage.RETRY) == 0
-                await engine.world.pass_time(timedelta(seconds=1))
-                assert await engine.tick.run(Stage.RETRY) == 1
-        last = (await engine.bodies())[-1]["message"]
-        assert (last["id"], last["deliveryStatus"], len(last["failureHistory"])) == (message_id, "DELIVERY_FAILED", 12)
-        assert [entry["isFinal"] for entry in last["failureHistory"]] == [True, *[False] * 11]
-        assert await engine.events() == [("1", "SENT_TO_NS"), ("1", "DELIVERY_FAILED")]
-
-
-def _refuse(reason: str, *, skip_retry: bool = False) -> Any:
-    async def refuse(_: DeviceMessage) -> str:
-        raise SendFailed(FailureContext(reason=reason, skip_retry=skip_retry))
-
-    return refuse

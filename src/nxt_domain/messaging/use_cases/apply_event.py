@@ -119,4 +119,9 @@ def _names_its_message(event: DeviceEvent) -> bool:
 
 def _owners(remote_ids: Iterable[str], messages: Sequence[DeviceMessage]) -> Mapping[str, Sequence[str]]:
     # Several messages share an id when equal frames were adopted from one queue [R20]: one answer serves them all.
-    return {remote_id: [message.id for message in messages if message.knows(remote_id)] for remote_id in remote_ids}
+    owners: dict[str, list[str]] = {remote_id: [] for remote_id in remote_ids}
+    for message in messages:
+        for remote_id in {message.delivery_queue_id, *message.past_delivery_queue_ids}:
+            if remote_id in owners:
+                owners[remote_id].append(message.id)
+    return owners

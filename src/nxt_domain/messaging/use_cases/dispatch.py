@@ -37,7 +37,7 @@ class PassResult:
     Attributes:
         claimed: Messages whose send has begun.
         is_full: Whether this process could not have begun more; look again when a send ends.
-        next_in: When a spaced queue with work opens; None: none is waiting for that.
+        next_in: When another pass can claim more, of what is known now; None: nothing to wait for.
     """
 
     claimed: int
@@ -71,6 +71,7 @@ class Dispatch:
         self._outcomes = outcomes
         self._max_sends = max_sends
         self._sending: Counter[str] = Counter()
+        self._reached: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.send_ended = asyncio.Event()
         """Set whenever a send has ended and its result is durable; the waiter clears it."""
@@ -93,6 +94,7 @@ class Dispatch:
             await store.commit()
         if events:
             self._workshop.wakeups.hint(Channel.OUTBOX)
+        self._reached.update(batch.reached)
         self._begin(batch.messages)
         taken = Counter(message.plugin_id for message in batch.messages)
         is_full = any(taken[quota.plugin_id] >= quota.limit for quota in quotas) or len(quotas) < len(self._couriers)
@@ -113,6 +115,7 @@ class Dispatch:
                 admission=lane.admission,
                 limit=self._max_sends - self._sending[plugin_id],
                 ns_wait=lane.entry_wait(Stage.NS),
+                after=self._reached.get(plugin_id),
             )
             for plugin_id, lane in self._workshop.lanes.items()
             if plugin_id in self._couriers and self._sending[plugin_id] < self._max_sends

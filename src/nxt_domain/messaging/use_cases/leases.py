@@ -40,8 +40,10 @@ class LeaseKeeper:
 
     def drop(self, message_ids: Iterable[str]) -> None:
         """Stop keeping them, since their work is done."""
-        self._held.subtract(message_ids)
-        self._held = +self._held
+        for message_id in message_ids:
+            self._held[message_id] -= 1
+            if self._held[message_id] <= 0:
+                del self._held[message_id]
 
     async def renew(self) -> None:
         """Prolong everything that is held.
