@@ -28,6 +28,10 @@ _SHORT_TTL_S = 7_200
 _positive = attrs.validators.gt(0)
 
 
+def _ladder(waits_ms: Sequence[int] | None) -> Sequence[int]:
+    return POLL_LADDER_MS if waits_ms is None else tuple(waits_ms)
+
+
 @attrs.frozen(kw_only=True)
 class Tuning:
     """Waits of one plug-in in milliseconds [DM-166], and what R9 adds.
@@ -47,7 +51,7 @@ class Tuning:
     max_in_flight: int | None = None
     poll_ladder_ms: Sequence[int] = attrs.field(
         default=POLL_LADDER_MS,
-        converter=attrs.converters.default_if_none(POLL_LADDER_MS),
+        converter=_ladder,
         validator=attrs.validators.min_len(1),
     )
 
