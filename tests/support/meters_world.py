@@ -12,13 +12,14 @@ import attrs
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from psycopg.types.json import set_json_loads
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from nxt_adapters.memory.database import MemoryClock
 from nxt_adapters.memory.grids import GridRow
 from nxt_adapters.memory.unit_of_work import MemoryPlane, MemoryUnitOfWork, stub_couriers
 from nxt_adapters.memory.wakeups import MemoryWakeUps
-from nxt_adapters.supabase.engine import create_engine
+from nxt_adapters.supabase.engine import create_engine, load_json
 from nxt_adapters.supabase.messages import PostgresDeviceMessages
 from nxt_adapters.supabase.outbox import PostgresOutboxQueue
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
@@ -357,6 +358,7 @@ class PostgresVillage(MetersWorld):
         self.new_id = UlidFactory(self.clock)
         self.couriers = stub_couriers(self.new_id)
         self.owner = psycopg.connect(url, autocommit=True, row_factory=dict_row)
+        set_json_loads(load_json, self.owner)
         self._build()
 
     def begin(self) -> SupabaseUnitOfWork:

@@ -93,9 +93,9 @@ class TopUpCommands:
             requests: At most one per order; an order that has its interaction already changes nothing.
         """
         now = self._clock.now()
+        meters = await tx.meters.lock({request.meter_id for request in requests})
         known = await tx.interactions.of_orders([request.order_id for request in requests])
         wanted = sorted((r for r in requests if r.order_id not in known), key=lambda request: request.order_id)
-        meters = await tx.meters.lock({request.meter_id for request in wanted})
         twins = await tx.grids.twins({meter.grid_id for meter in meters.values() if meter.grid_id is not None})
         priced = [request for request in wanted if _is_deliverable(request) and request.meter_id in meters]
         drafts = await self._drafts(tx, priced, meters, twins, now)
