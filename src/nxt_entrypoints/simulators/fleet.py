@@ -1,7 +1,7 @@
 """What stands in the simulated villages: gateways, meters, and the solar plant of each."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -81,6 +81,14 @@ class Plant:
         _check(self.battery_kwh > 0, "battery_kwh must be positive")
 
 
+def _texts(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(values)
+
+
+def _meters(values: Iterable[FleetMeter]) -> tuple[FleetMeter, ...]:
+    return tuple(values)
+
+
 @attrs.frozen(kw_only=True)
 class Village:
     """One mini-grid.
@@ -95,8 +103,8 @@ class Village:
 
     grid_id: int
     timezone: str = "Africa/Lagos"
-    gateways: tuple[str, ...] = ()
-    meters: tuple[FleetMeter, ...] = ()
+    gateways: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    meters: tuple[FleetMeter, ...] = attrs.field(default=(), converter=_meters)
     plant: Plant | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -109,11 +117,15 @@ class Village:
         _check(self.gateways or not self.meters, f"village {self.grid_id} has meters but no gateway")
 
 
+def _villages(values: Iterable[Village]) -> tuple[Village, ...]:
+    return tuple(values)
+
+
 @attrs.frozen(kw_only=True)
 class Fleet:
     """The whole simulated world."""
 
-    villages: tuple[Village, ...] = ()
+    villages: tuple[Village, ...] = attrs.field(default=(), converter=_villages)
 
     def __attrs_post_init__(self) -> None:
         _unique("meter number", [meter.number for village in self.villages for meter in village.meters])

@@ -20,9 +20,11 @@ async def stack(tmp_path):
 
 
 @pytest.fixture
-def environ(stack):
+def environ(stack, tmp_path_factory):
     return {
         **os.environ,
+        # An index of its own: another demo on this machine must not be found.
+        "XDG_RUNTIME_DIR": str(tmp_path_factory.mktemp("runtime")),
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "NXT_ENV": "development",
         "NXT_PORT": "8080",

@@ -15,7 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.http_roles import HASH, Secrets, Services
 from tests.support.identity_world import ADMIN, MEMBER, IdentityWorld
-from tests.support.payments_world import METER, MemoryWorld, PaymentsWorld, PostgresWorld
+from tests.support.payments_memory import MemoryWorld
+from tests.support.payments_postgres import PostgresWorld
+from tests.support.payments_world import METER, PaymentsWorld
 
 from nxt_adapters.supabase.engine import create_engine
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPublicOrder

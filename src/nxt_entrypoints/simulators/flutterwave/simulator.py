@@ -1,6 +1,7 @@
 """The payment gateway as one thing to start and stop: the v3 API, and ``POST /pay`` for payers [R34]."""
 
 import hmac
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -31,6 +32,10 @@ _PAGE = 100
 _PAY_KEYS = {"tx_ref", "amount", "currency", "status", "payment_type", "form", "merchant", "id"}
 
 
+def _merchants(values: Iterable[Merchant]) -> tuple[Merchant, ...]:
+    return tuple(values)
+
+
 @attrs.frozen(kw_only=True)
 class FlutterwaveConfig:
     """How the gateway is set up.
@@ -43,7 +48,7 @@ class FlutterwaveConfig:
     """
 
     port: int = 0
-    merchants: tuple[Merchant, ...]
+    merchants: tuple[Merchant, ...] = attrs.field(converter=_merchants)
     webhook_retries: int = 3
     webhook_retry_s: float = 10.0
 
