@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 APPLICATION_ROLE = "nxt_app"
 _ANSWER_WITHIN_S = 4.0  # a route must tell of an exhausted pool before its caller gives up [API-36]
+_JSON_READER = json.JSONDecoder(parse_float=Decimal)
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -20,9 +21,9 @@ def dump_json(value: object) -> str:
     return _JSON.encode(value).decode()
 
 
-def load_json(text: str) -> object:
+def load_json(text: str | bytes) -> object:
     """Read JSON from the database; numbers with a fraction become decimals, exactly as they stand."""
-    return json.loads(text, parse_float=Decimal)
+    return _JSON_READER.decode(text if isinstance(text, str) else text.decode())
 
 
 def psycopg_url(url: str) -> URL:
