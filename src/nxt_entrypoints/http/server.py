@@ -10,6 +10,9 @@ from aiohttp import web
 
 GRACE_S = 30.0
 _BACKLOG = 1024
+_LINGERING_S = 2.0
+"""Reads on this long after an answer that did not wait for the body's end, so that its sender hears the answer; a stop
+waits for it too."""
 
 
 class HttpServer(AbstractAsyncContextManager["HttpServer"]):
@@ -29,7 +32,9 @@ class HttpServer(AbstractAsyncContextManager["HttpServer"]):
 
     def __init__(self, app: web.Application, *, host: str, port: int, grace_s: float = GRACE_S) -> None:
         # The frame writes its own access log; signals are the process's business.
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=grace_s)
+        self._runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=grace_s, lingering_time=_LINGERING_S
+        )
         self._host = host
         self._port = port
 
