@@ -30,10 +30,13 @@ class Readiness:
     Attributes:
         probes: By name, e.g. ``primary_db``, ``timescale_db``, ``valkey``.
         warnings: Tells what an operator should mend although the role works [API-200].
+        before_scrape: Brings figures up to date that are read rather than counted; what it raises fails the scrape,
+            since stale figures are worse than none [DM-170].
     """
 
     probes: Mapping[str, Probe] = attrs.field(factory=dict)
     warnings: Callable[[], Sequence[str]] = tuple
+    before_scrape: Probe | None = None
 
     async def failing(self) -> list[str]:
         """Run all probes at once, one second each, and return the names of those that failed."""
@@ -98,6 +101,8 @@ class Operations:
 
     async def metrics(self) -> Binary:
         """Shows the process's figures."""
+        if self._readiness.before_scrape is not None:
+            await self._readiness.before_scrape()
         return Binary(content=generate_latest(self._registry), content_type=CONTENT_TYPE_LATEST)
 
     async def openapi(self) -> Binary:

@@ -10,6 +10,7 @@ import attrs
 import structlog
 
 from nxt_domain.shared.wakeups import Channel
+from nxt_entrypoints.http.operations import Probe
 from nxt_entrypoints.jobs.calendar import CALENDAR
 from nxt_entrypoints.jobs.handlers import Handlers, ReportReceiver
 from nxt_entrypoints.jobs.http import build_jobs
@@ -38,8 +39,7 @@ async def start_jobs(process: Process, reports: ReportReceiver | None) -> None:
         reports: A telemetry role in the same process; None: it is called over HTTP.
     """
     capabilities = process.settings.artifact.capabilities
-    if capabilities.metering.enabled:
-        _start_engine(process)
+    read_depths = _start_engine(process) if capabilities.metering.enabled else None
     if capabilities.payments.enabled:
         _start_settlement(process)
     if messages.is_configured(process.settings):
@@ -52,16 +52,18 @@ async def start_jobs(process: Process, reports: ReportReceiver | None) -> None:
     app = build_jobs(
         gate=process.internal_gate(),
         settings=process.http_settings(),
-        readiness=process.readiness(),
+        readiness=attrs.evolve(process.readiness(), before_scrape=read_depths),
         registry=registry,
     )
     await process.listen(Role.JOBS, app)
 
 
-def _start_engine(process: Process) -> None:
+def _start_engine(process: Process) -> Probe:
+    """Start the message engine; return what reads the depth of its queues for a scrape [DM-169]."""
     container = process.container
     messaging = process.settings.artifact.capabilities.metering.messaging
-    workshop = attrs.evolve(container.workshop(), metrics=PrometheusMessagingMetrics(registry))
+    metrics = PrometheusMessagingMetrics(registry)
+    workshop = attrs.evolve(container.workshop(), metrics=metrics)
     settings = EngineSettings(is_enabled=messaging.engine.enabled, owner=container.name())
     engine = MessageEngine(workshop, container.plugins(), settings)
     chirpstack = container.enabled_chirpstack()
@@ -74,6 +76,7 @@ def _start_engine(process: Process) -> None:
         await engine.stop()
 
     process.run("message engine", run)
+    return partial(metrics.read_depths, container.message_store, container.plugins().lanes)
 
 
 def _start_settlement(process: Process) -> None:
