@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 from nxt_entrypoints.database.migrate import upgrade
 from tests.support.databases import Unobtainable
@@ -59,11 +60,15 @@ class PgliteServer:
             raise
 
     def migrate(self) -> None:
-        """Throw everything away and apply the migrations of the series store."""
+        """Throw all tables away and apply the migrations of the series store; the extension stays loaded."""
         with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute("DROP EXTENSION IF EXISTS timescaledb CASCADE")
-            connection.execute("DROP SCHEMA public CASCADE")
-            connection.execute("CREATE SCHEMA public")
+            if connection.execute("SELECT FROM pg_extension WHERE extname = 'timescaledb'").fetchone():
+                views = connection.execute("SELECT view_name FROM timescaledb_information.continuous_aggregates")
+                for (name,) in views.fetchall():
+                    connection.execute(sql.SQL("DROP MATERIALIZED VIEW {} CASCADE").format(sql.Identifier(name)))
+            tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+            for (name,) in tables.fetchall():
+                connection.execute(sql.SQL("DROP TABLE {} CASCADE").format(sql.Identifier(name)))
         upgrade(self.url, "telemetry")
 
     def truncate(self) -> None:
