@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,13 @@ class EmbeddedMqtt:
     """
 
     def __init__(self, data: DataDir) -> None:
+        """Name the broker.
+
+        Raises:
+            MissingExtra: When ``amqtt`` is not installed.
+        """
+        if importlib.util.find_spec("amqtt") is None:
+            raise MissingExtra("amqtt")
         self._data = data
         self._broker: Any = None
         self.port = 0
@@ -36,14 +44,11 @@ class EmbeddedMqtt:
         """Start listening.
 
         Raises:
-            MissingExtra: When ``amqtt`` is not installed.
             StartFailed: When no port can be bound.
         """
-        try:
-            from amqtt.broker import Broker  # type: ignore[import-untyped] # noqa: PLC0415 - of the extra, untyped
-            from amqtt.errors import BrokerError  # type: ignore[import-untyped] # noqa: PLC0415 - of the extra, untyped
-        except ModuleNotFoundError:
-            raise MissingExtra("amqtt") from None
+        from amqtt.broker import Broker  # type: ignore[import-untyped] # noqa: PLC0415 - of the extra, untyped
+        from amqtt.errors import BrokerError  # type: ignore[import-untyped] # noqa: PLC0415 - of the extra, untyped
+
         for name in _NOISY:
             logging.getLogger(name).setLevel(logging.WARNING)
         for attempt in range(1, _ATTEMPTS + 1):
