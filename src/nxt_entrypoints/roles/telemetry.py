@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from nxt_adapters.supabase.grid_state import SupabaseGridState
 from nxt_adapters.supabase.meter_facts import SupabaseMeterRegister
 from nxt_adapters.timescale.pool import SeriesPool, create_series_pool
+from nxt_adapters.timescale.retention import apply_retention
 from nxt_adapters.timescale.series_store import TimescaleSeriesStore
 from nxt_domain.shared.clock import Clock
+from nxt_domain.shared.errors import Unavailable
 from nxt_domain.telemetry.use_cases.follow_plant import FollowPlant
+from nxt_domain.telemetry.use_cases.group_reports import GroupedHourlyReports
 from nxt_domain.telemetry.use_cases.record_reports import RecordHourlyReports
 from nxt_entrypoints.roles.base import Process, registry
 from nxt_entrypoints.settings.roles import Role
 from nxt_entrypoints.telemetry_api.app import build_telemetry
 from nxt_entrypoints.wiring.plants import plant_monitor
+
+_RETENTION_RETRY_S = 60.0
 
 
 class TelemetryParts:
@@ -42,9 +48,9 @@ async def start_telemetry(process: Process) -> TelemetryParts:
     await pool.open(wait=False)
     process.on_close(pool.close)
     meters = SupabaseMeterRegister(container.engine())
-    parts = TelemetryParts(
-        RecordHourlyReports(TimescaleSeriesStore(pool), meters, container.clock()), container.clock()
-    )
+    reports = GroupedHourlyReports(TimescaleSeriesStore(pool), meters, container.clock())
+    parts = TelemetryParts(reports, container.clock())
+    _keep_retention(process, pool)
     _follow_plants(process)
     app = build_telemetry(
         parts,
@@ -55,6 +61,23 @@ async def start_telemetry(process: Process) -> TelemetryParts:
     )
     await process.listen(Role.TELEMETRY, app)
     return parts
+
+
+def _keep_retention(process: Process, pool: SeriesPool) -> None:
+    """Add or take away the retention policies as configured, as soon as the series store is there."""
+    is_enabled = process.settings.flag("TELEMETRY_RETENTION_ENABLED")
+
+    async def run(stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            try:
+                await apply_retention(pool, enabled=is_enabled)
+            except Unavailable:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stopping.wait(), _RETENTION_RETRY_S)
+            else:
+                return
+
+    process.run("retention", run)
 
 
 def _follow_plants(process: Process) -> None:
