@@ -3,14 +3,15 @@
 The limit: 1,000,000 meters that report once an hour send 278 reports a second, and 2,000 messages a second through
 the engine (DM-22) are as many encodings and decodings.
 
-Run: ``python benchmarks/codec.py [seconds]``
+Run: ``python benchmarks/codec.py [seconds] [--json]``
 """
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
+
+from _harness import Figure, Report, arguments, publish
 
 from nxt_adapters.chirpstack.calin import UndecodableFrame, decode_uplink, encode_command
 from nxt_domain.messaging.model import CommandType
@@ -58,11 +59,14 @@ def rate(call: Callable[[], object], seconds: float) -> float:
 
 def main() -> None:
     """Print one line per case: ours, the need, the ratio."""
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 2.0
-    print(f"{'case':<28}{'ours /s':>12}{'needed /s':>12}{'ratio':>9}")
-    for name, call, needed in CASES:
-        ours = rate(call, seconds)
-        print(f"{name:<28}{ours:>12,.0f}{needed:>12,}{ours / needed:>8.0f}x")
+    parser = arguments(__doc__)
+    parser.add_argument("seconds", nargs="?", type=float, default=2.0, help="per case (default: 2)")
+    wanted = parser.parse_args()
+    figures = [
+        Figure(case=name, ours=rate(call, wanted.seconds), unit="/s", beside="needed", value=needed)
+        for name, call, needed in CASES
+    ]
+    publish(Report(benchmark="codec", figures=figures), as_json=wanted.json)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+import select
+import time
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
 import msgspec
+import psycopg
 from sqlalchemy import event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, Dialect, make_url
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 APPLICATION_ROLE = "nxt_app"
+_LONG_IDLE_S = 30.0
+_LAST_USED = "last_used"
 _ANSWER_WITHIN_S = 4.0  # a route must tell of an exhausted pool before its caller gives up [API-36]
 _JSON_READER = json.JSONDecoder(parse_float=Decimal)
 _JSON = msgspec.json.Encoder(decimal_format="number")
@@ -52,12 +61,15 @@ def create_engine(
         max_overflow=0,
         pool_timeout=_ANSWER_WITHIN_S,
         pool_recycle=1800,
-        pool_pre_ping=True,
+        pool_use_lifo=True,  # the warmest connection first: its server process has plans and catalogue at hand
         json_serializer=dump_json,
         json_deserializer=load_json,
         connect_args={"connect_timeout": 2, "application_name": application_name, "options": options},
     )
-    event.listen(engine.sync_engine, "connect", _prepare_always)
+    pool = engine.sync_engine.pool
+    event.listen(pool, "connect", _prepare_always)
+    event.listen(pool, "checkout", partial(_ping_if_in_doubt, engine.sync_engine.dialect))
+    event.listen(pool, "checkin", _note_use)
     return engine
 
 
@@ -66,3 +78,35 @@ def _prepare_always(connection: object, _record: object) -> None:
     driver_connection = getattr(connection, "driver_connection", None)
     if driver_connection is not None:
         driver_connection.prepare_threshold = 2
+
+
+def _ping_if_in_doubt(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:  # noqa: ANN401 - a driver's connection
+    """Ask a pooled connection whether it lives, where there is reason to; a question each time costs a round trip.
+
+    A server that went away has closed the socket, which shows without asking. What may vanish silently is a
+    connection through a network that was idle for long.
+    """
+    last_used = record.info.get(_LAST_USED)
+    if last_used is None or not (_is_silent_for_long(last_used) or _has_news(connection.driver_connection)):
+        return
+    try:
+        dialect.do_ping(connection)
+    except psycopg.Error as error:
+        raise InvalidatePoolError("the connection is gone") from error
+
+
+def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[_LAST_USED] = time.monotonic()
+
+
+def _is_silent_for_long(last_used: float) -> bool:
+    return time.monotonic() - last_used > _LONG_IDLE_S
+
+
+def _has_news(connection: psycopg.AsyncConnection[Any]) -> bool:
+    """Tell whether an idle connection has something to read: a farewell, or its end."""
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

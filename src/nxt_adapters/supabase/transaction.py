@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -15,6 +17,7 @@ _CONFLICTS = {"23505": "ALREADY_EXISTS", "23503": "REFERENCE_MISSING", "40001": 
 _INVALID = {"23502", "23514", "22P02", "22003"}
 _UNAVAILABLE_CLASSES = ("08", "53", "57")
 _LOCK_OR_STATEMENT_TIMEOUT = {"55P03", "57014"}
+_CHANGED_NOTHING = text("select pg_current_xact_id_if_assigned() is null")
 
 
 def domain_error(error: DBAPIError) -> DomainError | None:
@@ -87,9 +90,22 @@ class PostgresTransaction:
     ) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            await connection.close()  # rolls back what was not committed
+            try:
+                if error is None:
+                    await _end_reading(connection)
+            finally:
+                await connection.close()  # rolls back what was not committed
         if isinstance(error, DBAPIError):
             _raise_translated(error)
+
+
+async def _end_reading(connection: AsyncConnection) -> None:
+    """Commit a transaction that only read: a rollback makes the driver forget all its prepared statements."""
+    if not connection.in_transaction():
+        return
+    with suppress(DBAPIError):  # aborted or cut off: what follows is the rollback
+        if (await connection.execute(_CHANGED_NOTHING)).scalar_one():
+            await connection.commit()
 
 
 def _raise_translated(error: DBAPIError) -> None:
