@@ -238,7 +238,8 @@ class Product:
                 return None
             if pid == old_pid:
                 return None
-            return pid if child == "simulators" or (await self.get(f"{self.url(child)}/readyz")).status == 200 else None
+            url = f"{self.simulator('chirpstack')}/healthz" if child == "simulators" else f"{self.url(child)}/readyz"
+            return pid if (await self.get(url)).status == 200 else None
 
         return await until(ready, within_s, f"another process of {child}")
 
@@ -366,6 +367,19 @@ class Product:
             return last == [wanted]
 
         await until(reached, within_s, f"{wanted!r} of: {statement} (last: {last})")
+
+    def let_leases_lapse(self, pid: int) -> None:
+        """Let the minute pass for which a killed process still holds what it had claimed [DM-17] [PAY-121]."""
+        for table in ("internal.outbox_tasks", "messaging.device_messages"):
+            lapsed = f"update {table} set lease_until = now() where lease_owner like %s returning id"  # noqa: S608
+            self.rows(lapsed, f"%:{pid}:%")
+
+    def let_patience_end(self, interaction_id: int) -> None:
+        """Let the quarter of an hour pass that a message waits for news of its gateway [DM-166]."""
+        self.rows(
+            "update messaging.device_messages set due_at = now() where correlation_id = %s returning id",
+            str(interaction_id),
+        )
 
     def audit(self) -> subprocess.CompletedProcess[str]:
         """Run ``nxt ledger audit`` on it (R35)."""
