@@ -11,7 +11,7 @@ import attrs
 import structlog
 from prometheus_client import Counter
 
-from nxt_domain.shared.errors import DomainError
+from nxt_domain.shared.errors import DomainError, Unavailable
 from nxt_domain.shared.outbox import ClaimedTask, OutboxQueue
 from nxt_domain.shared.wakeups import Channel
 from nxt_entrypoints.jobs.loops import work_until_stopped
@@ -19,6 +19,8 @@ from nxt_entrypoints.jobs.loops import work_until_stopped
 _log = structlog.get_logger(__name__)
 
 _LEASE = timedelta(seconds=60)
+_WORK_S = 50.0
+"""A handler ends before its lease does, so that no one else begins while it is still at work."""
 _FIRST_DELAY = timedelta(seconds=5)
 _LONGEST_DELAY = timedelta(minutes=10)
 _POLL_S = 1.0
@@ -76,9 +78,10 @@ class OutboxRelay:
 
     async def work_off(self, lane: Lane) -> int:
         """Claim and handle one batch; return how many tasks were claimed."""
+        deadline = asyncio.get_running_loop().time() + _WORK_S
         tasks = await self._queue.claim(owner=self._owner, kinds=[lane.kind], limit=lane.batch, lease=_LEASE)
         if tasks:
-            await self._handle(lane, tasks)
+            await self._handle(lane, tasks, deadline)
         return len(tasks)
 
     async def _run_lane(self, lane: Lane, woken: asyncio.Event, stopping: asyncio.Event) -> None:
@@ -86,26 +89,34 @@ class OutboxRelay:
             f"outbox {lane.kind}", partial(self.work_off, lane), woken=woken, stopping=stopping, poll_s=_POLL_S
         )
 
-    async def _handle(self, lane: Lane, tasks: Sequence[ClaimedTask]) -> None:
+    async def _handle(self, lane: Lane, tasks: Sequence[ClaimedTask], deadline: float) -> None:
         try:
-            await lane.handle(tasks)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the task is kept and tried again
-            if len(tasks) > 1:
-                # One bad task must not hold up its neighbours.
-                for task in tasks:
-                    await self._handle(lane, [task])
-                return
-            await self._failed(lane, tasks[0], error)
+            async with asyncio.timeout_at(deadline):
+                await lane.handle(tasks)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the tasks are kept and tried again
+            if len(tasks) == 1 or isinstance(error, Unavailable | TimeoutError):
+                await self._failed(lane, tasks, error)
+            else:
+                await self._one_by_one(lane, tasks, deadline)
         else:
             await self._queue.done(tasks)
             TASKS.labels(lane.kind, "done").inc(len(tasks))
 
-    async def _failed(self, lane: Lane, task: ClaimedTask, error: Exception) -> None:
-        is_expected = isinstance(error, DomainError)
-        log = _log.warning if is_expected else _log.exception
-        log("outbox task failed", kind=task.kind, task_id=task.id, attempts=task.attempts + 1, error=_summary(error))
-        TASKS.labels(lane.kind, "retried").inc()
-        await self._queue.retry(task, error=_summary(error), delay=retry_delay(task.attempts, lane.delay))
+    async def _one_by_one(self, lane: Lane, tasks: Sequence[ClaimedTask], deadline: float) -> None:
+        """Handle tasks alone, since a bad one must not hold up its neighbours; what time is left for."""
+        for task in tasks:
+            if asyncio.get_running_loop().time() < deadline:
+                await self._handle(lane, [task], deadline)
+
+    async def _failed(self, lane: Lane, tasks: Sequence[ClaimedTask], error: Exception) -> None:
+        log = _log.warning if isinstance(error, DomainError | TimeoutError) else _log.exception
+        most = max(task.attempts for task in tasks) + 1
+        log(
+            "outbox tasks failed", kind=lane.kind, ids=[task.id for task in tasks], attempts=most, error=_summary(error)
+        )
+        TASKS.labels(lane.kind, "retried").inc(len(tasks))
+        for task in tasks:
+            await self._queue.retry(task, error=_summary(error), delay=retry_delay(task.attempts, lane.delay))
 
 
 def _summary(error: Exception) -> str:
