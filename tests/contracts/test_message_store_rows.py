@@ -240,6 +240,16 @@ class TestEarlyNews:
         await self._park(world, *[self._event(DeliveryStatus.SENT_TO_DEVICE)] * 15)
         assert len(await self._take(world, "r-1")) == 20
 
+    async def test_which_ids_have_early_events_is_told_without_taking_them(self, world: World) -> None:
+        """[DM-59] Of the asked plug-in and ids alone, and only as long as they are kept."""
+        await self._park(world, *[self._event(DeliveryStatus.SENT_TO_DEVICE)] * 2)
+        assert await self._parked_ids(world, "r-1", "r-2") == {"r-1"}
+        assert await self._parked_ids(world, "r-1", plugin="stub-pull") == set()
+        assert len(await self._take(world, "r-1")) == 2
+        await self._park(world, self._event(DeliveryStatus.SENT_TO_DEVICE))
+        await world.pass_time(timedelta(seconds=60))
+        assert await self._parked_ids(world, "r-1") == set()
+
     async def test_nobody_claims_an_event_after_a_minute(self, world: World) -> None:
         """[DM-59] It is dropped and counted."""
         await self._park(world, self._event(DeliveryStatus.SENT_TO_DEVICE))
@@ -258,6 +268,10 @@ class TestEarlyNews:
         async with world.begin() as store:
             await store.early.park("stub-push", events)
             await store.commit()
+
+    async def _parked_ids(self, world: World, *remote_ids: str, plugin: str = "stub-push") -> set[str]:
+        async with world.begin() as store:
+            return set(await store.early.parked_ids(plugin, remote_ids))
 
     async def _take(self, world: World, remote_id: str) -> Sequence[DeviceEvent]:
         async with world.begin() as store:

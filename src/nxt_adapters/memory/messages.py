@@ -264,6 +264,12 @@ class MemoryEarlyNews:
                 expires_at = self._database.clock.now() + PARKED_LIFE
                 self._parked[self._database.next_id("parked_events")] = _Parked(plugin_id, event, expires_at)
 
+    async def parked_ids(self, plugin_id: str, remote_ids: Collection[str]) -> Collection[str]:
+        """See ``EarlyNews.parked_ids``."""
+        kept = (self._parked[key] for key in self._kept(plugin_id, remote_ids))
+        now = self._database.clock.now()
+        return {parked.event.delivery_queue_id or "" for parked in kept if parked.expires_at > now}
+
     async def take_parked(self, plugin_id: str, remote_ids: Collection[str]) -> Sequence[DeviceEvent]:
         """See ``EarlyNews.take_parked``."""
         now = self._database.clock.now()

@@ -56,6 +56,13 @@ _PARK = text(
     """
 )
 
+_PARKED_IDS = text(
+    """
+    select distinct delivery_queue_id from messaging.parked_events
+    where plugin_id = :plugin_id and delivery_queue_id = any(:remote_ids) and expires_at > statement_timestamp()
+    """
+)
+
 _TAKE_PARKED = text(
     """
     with taken as (
@@ -105,6 +112,11 @@ class PostgresEarlyNews:
         ]
         values = {"plugin_id": plugin_id, "rows": json.dumps(rows), "life": PARKED_LIFE, "per_id": PARKED_PER_ID}
         await self._connection().execute(_PARK, values)
+
+    async def parked_ids(self, plugin_id: str, remote_ids: Collection[str]) -> Collection[str]:
+        """See ``EarlyNews.parked_ids``."""
+        values = {"plugin_id": plugin_id, "remote_ids": list(remote_ids)}
+        return set((await self._connection().execute(_PARKED_IDS, values)).scalars())
 
     async def take_parked(self, plugin_id: str, remote_ids: Collection[str]) -> Sequence[DeviceEvent]:
         """See ``EarlyNews.take_parked``."""

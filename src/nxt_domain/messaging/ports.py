@@ -235,6 +235,9 @@ class EarlyNews(Protocol):
     async def park(self, plugin_id: str, events: Sequence[DeviceEvent]) -> None:
         """Keep events whose remote id is not known yet for 60 s, at most 20 per id [DM-59]."""
 
+    async def parked_ids(self, plugin_id: str, remote_ids: Collection[str]) -> Collection[str]:
+        """Tell for which of some remote ids events are kept; nothing is taken."""
+
     async def take_parked(self, plugin_id: str, remote_ids: Collection[str]) -> Sequence[DeviceEvent]:
         """Take kept events of remote ids, in the order they came."""
 

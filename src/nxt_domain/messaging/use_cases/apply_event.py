@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TypeAlias
 
 from nxt_domain.messaging.batching import GroupCommit
 from nxt_domain.messaging.events import unsolicited_event
-from nxt_domain.messaging.machine import Unmoved, event_applied
-from nxt_domain.messaging.model import DeviceEvent, DeviceMessage, EventHalf
+from nxt_domain.messaging.model import DeviceEvent, EventHalf
 from nxt_domain.messaging.ports import MessageStore
 from nxt_domain.messaging.use_cases.changes import Changes, Workshop
+from nxt_domain.messaging.use_cases.parked import apply_event, look_again, owners_of
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +68,8 @@ class ApplyDeviceEvent:
             await store.commit()
         changes.committed()
         if unknown:
-            await self._look_again(plugin_id, unknown)
+            # A send may have recorded its id between our look and our parking.
+            await look_again(self._workshop, plugin_id, {event.delivery_queue_id or "" for event in unknown})
 
     async def _apply(
         self, store: MessageStore, plugin_id: str, events: Sequence[DeviceEvent]
@@ -81,33 +82,10 @@ class ApplyDeviceEvent:
         for event in own_accord:
             told = unsolicited_event(event, plugin_id=plugin_id, event_id=self._workshop.new_id(), now=batch.now)
             changes.announce(told)
-        owners = _owners(remote_ids, batch.messages)
+        owners = owners_of(remote_ids, batch.messages)
         for event in about_messages:
-            self._apply_one(changes, event, owners)
+            apply_event(changes, event, owners)
         return changes, [event for event in about_messages if not owners[event.delivery_queue_id or ""]]
-
-    def _apply_one(self, changes: Changes, event: DeviceEvent, owners: Mapping[str, Sequence[str]]) -> None:
-        remote_id = event.delivery_queue_id or ""
-        for message_id in owners[remote_id]:
-            step = changes.apply(message_id, partial(event_applied, event=event, remote_id=remote_id))
-            if isinstance(step, Unmoved):
-                _log.info("event %s for message %s has no effect: %s", event.delivery_status, message_id, step.reason)
-
-    async def _look_again(self, plugin_id: str, parked: Sequence[DeviceEvent]) -> None:
-        # A send may have recorded its id between our look and our parking: then nobody else will look for these.
-        async with self._workshop.begin() as store:
-            remote_ids = {event.delivery_queue_id or "" for event in parked}
-            batch = await store.rows.lock_by_remote_ids(plugin_id, remote_ids)
-            if not batch.messages:
-                return
-            owners = _owners(remote_ids, batch.messages)
-            changes = Changes(self._workshop, batch.now, batch.messages)
-            known = [remote_id for remote_id, message_ids in owners.items() if message_ids]
-            for event in await store.early.take_parked(plugin_id, known):
-                self._apply_one(changes, event, owners)
-            await changes.write(store)
-            await store.commit()
-        changes.committed()
 
 
 def _names_its_message(event: DeviceEvent) -> bool:
@@ -115,13 +93,3 @@ def _names_its_message(event: DeviceEvent) -> bool:
         return True
     _log.warning("an event %s without delivery queue id is dropped", event.delivery_status)
     return False
-
-
-def _owners(remote_ids: Iterable[str], messages: Sequence[DeviceMessage]) -> Mapping[str, Sequence[str]]:
-    # Several messages share an id when equal frames were adopted from one queue [R20]: one answer serves them all.
-    owners: dict[str, list[str]] = {remote_id: [] for remote_id in remote_ids}
-    for message in messages:
-        for remote_id in {message.delivery_queue_id, *message.past_delivery_queue_ids}:
-            if remote_id in owners:
-                owners[remote_id].append(message.id)
-    return owners

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from functools import partial
 
 import attrs
 
 from nxt_domain.messaging.batching import GroupCommit
-from nxt_domain.messaging.machine import Decision, event_applied
+from nxt_domain.messaging.machine import Decision
 from nxt_domain.messaging.model import DeviceMessage
-from nxt_domain.messaging.ports import MessageStore
 from nxt_domain.messaging.stages import stage_of
 from nxt_domain.messaging.use_cases.changes import Changes, Workshop
+from nxt_domain.messaging.use_cases.parked import apply_parked, look_again
+from nxt_domain.shared.errors import Unavailable
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +75,16 @@ class Outcomes:
         changes.committed()
         for verdict in missed:
             self._count_miss(verdict.message)
+        await self._look_again(changes)
+
+    async def _look_again(self, changes: Changes) -> None:
+        """Look for events that were kept between this transaction's look and its commit."""
+        for plugin_id, owners in changes.learned_ids().items():
+            try:
+                await look_again(self._workshop, plugin_id, owners.keys())
+            except Unavailable as absence:
+                # What was decided is durable all the same; an answer that stays kept is asked for again in time.
+                _log.warning("events kept for new remote ids were not looked for: %s", absence.message)
 
     def _judge(self, changes: Changes, verdict: Verdict) -> bool:
         current = changes.current(verdict.message.id)
@@ -89,12 +99,3 @@ class Outcomes:
         _log.warning("message %s left stage %s before its outcome was known", message.id, stage)
         if stage is not None:
             self._workshop.metrics.stage_missed(stage)
-
-
-async def apply_parked(store: MessageStore, changes: Changes) -> None:
-    """Apply events that came before the remote ids they speak of were known, in order [DM-59]."""
-    for plugin_id, messages_by_id in changes.learned_ids().items():
-        for event in await store.early.take_parked(plugin_id, list(messages_by_id)):
-            remote_id = event.delivery_queue_id or ""
-            for message_id in messages_by_id.get(remote_id, ()):
-                changes.apply(message_id, partial(event_applied, event=event, remote_id=remote_id))
