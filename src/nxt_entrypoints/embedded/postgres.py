@@ -138,6 +138,20 @@ class EmbeddedPostgres:
             await self._server.stop()
             self._server = None
 
+    async def ended(self) -> None:
+        """Wait until the server has ended."""
+        if self._server is not None:
+            await self._server.process.wait()
+
+    async def revive(self) -> None:
+        """Start the server again, at its port; it recovers what was committed.
+
+        Raises:
+            StartFailed: It does not start.
+        """
+        await self._wait_for_predecessor()
+        await self._launch()
+
     async def _launch(self) -> None:
         sockets = self._data.socket_folder()
         if self._run_as.user is not None:
@@ -233,8 +247,8 @@ class EmbeddedPostgres:
     async def _wait_for_predecessor(self) -> None:
         """After a crash of ours the old server may still be shutting down; a stale pid file is no obstacle.
 
-        PostgreSQL itself removes a ``postmaster.pid`` whose process is gone, but takes one whose number was
-        given to another program since for a running server.
+        PostgreSQL itself removes a ``postmaster.pid`` whose process is gone, once nobody uses its shared memory any
+        more; but it takes one whose number was given to another program since for a running server.
         """
         pid_file = self._cluster / "postmaster.pid"
         deadline = asyncio.get_running_loop().time() + _PREDECESSOR_WITHIN_S
@@ -242,7 +256,8 @@ class EmbeddedPostgres:
             if asyncio.get_running_loop().time() > deadline:
                 raise StartFailed(f"an earlier PostgreSQL (process {pid}) still runs on {self._cluster}; stop it")
             await asyncio.sleep(0.1)
-        pid_file.unlink(missing_ok=True)
+        if pid is not None and lives(pid):
+            pid_file.unlink(missing_ok=True)
 
     def _check_version(self) -> None:
         have = (self._cluster / "PG_VERSION").read_text(encoding="ascii").strip()

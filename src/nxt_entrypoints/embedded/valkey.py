@@ -66,6 +66,19 @@ class EmbeddedValkey:
             await self._server.stop()
             self._server = None
 
+    async def ended(self) -> None:
+        """Wait until the server has ended."""
+        if self._server is not None:
+            await self._server.process.wait()
+
+    async def revive(self) -> None:
+        """Start the server again, empty, at its port.
+
+        Raises:
+            StartFailed: It does not start.
+        """
+        await self._launch()
+
     async def _launch(self) -> None:
         log = self._data.log_file("valkey")
         log.unlink(missing_ok=True)
