@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-
 from tests.support.running import Answer, Product, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("product")]
@@ -46,9 +45,8 @@ async def test_an_amount_that_is_none(product: Product, amount: object, texts: S
 
 async def test_a_number_that_is_huge_costs_nothing(product: Product) -> None:
     """R12: ``1E999999999`` is refused before any arithmetic."""
-    body = (
-        b'{"meter_external_reference":"1","amount":1E999999999,"currency":"NGN","payment_channel":"NIFFLER"}'
-    )  # no encoder of ours would write it
+    # No encoder of ours would write it.
+    body = b'{"meter_external_reference":"1","amount":1E999999999,"currency":"NGN","payment_channel":"NIFFLER"}'
     answer = await product.post("/orders/flutterwave/initialise/public", None, data=body)
     assert answer.status == 400
     assert "40 digits" in answer.body["message"]
@@ -150,9 +148,7 @@ async def test_a_public_order_that_is_unknown(product: Product) -> None:
     for act in ("check", "cancel"):
         url = f"/orders/flutterwave/{act}/public"
         text = {"check": "verify", "cancel": "cancel"}[act]
-        _refused(
-            await product.post(url, {}), 422, f"Can't {text} order with provided details", "Unprocessable Entity"
-        )
+        _refused(await product.post(url, {}), 422, f"Can't {text} order with provided details", "Unprocessable Entity")
         _refused(await product.post(url, {"id": 999_999}), 404, "Could not find order with id 999999", "Not Found")
     order = await product.order(product.meters()[0], 100)
     mismatch = await product.post(
@@ -228,16 +224,14 @@ async def _until_processed(product: Product, reference: str) -> None:
         open_ = product.rows(
             "select 1 from internal.gateway_events where tx_ref = %s and processed_at is null", reference
         )
-        return open_ == [] and product.rows(
-            "select 1 from internal.gateway_events where tx_ref = %s", reference
-        ) != []
+        return open_ == [] and product.rows("select 1 from internal.gateway_events where tx_ref = %s", reference) != []
 
     await until(processed, 10, f"the events of {reference} to be processed")
 
 
 def _rows(product: Product) -> dict[str, Any]:
     """Count the rows that money lives in."""
-    return {table: product.value(f"select count(*) from {table}") for table in _TABLES}  # noqa: S608 - own names
+    return {table: product.value(f"select count(*) from {table}") for table in _TABLES}
 
 
 def _refused(answer: Answer, status: int, message: str, reason: str) -> None:

@@ -14,13 +14,13 @@ from typing import Any
 
 import attrs
 import pytest
-
 from tests.support.running import Home, Product, Purchase, listening, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("product")]
 
 _MEMBERS = {
-    "pid", "data", "urls", "simulators", "relational_url", "series_url", "valkey_url", "mqtt_url", "credentials", "demo",
+    "pid", "data", "urls", "simulators", "relational_url", "series_url", "valkey_url", "mqtt_url", "credentials",
+    "demo",
 }  # fmt: skip
 _BALANCE = "select coalesce(sum(amount), 1) from internal.ledger_postings"
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.support.running import Home
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("product")]

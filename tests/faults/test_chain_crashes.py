@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
-
 from tests.support.running import Product, Purchase, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("product")]
@@ -37,7 +36,7 @@ async def test_jobs_die_between_settlement_and_delivery(product: Product) -> Non
 
 
 async def test_jobs_die_while_many_pay(product: Product) -> None:
-    """kill -9 at a random moment of many purchases: each is settled once and credited once [PAY-124] [PAY-125] [PAY-127].
+    """kill -9 amid many purchases: each is settled once and credited once [PAY-124] [PAY-125] [PAY-127].
 
     An attempt of which the dead process did not see the end may be repeated [DM-4]; a meter counts a token once (R20).
     """
