@@ -88,7 +88,7 @@ async def test_a_lost_server_is_restored_and_what_waited_is_delivered_once(home:
     try:
         assert {name: count for name, count in counts(again).items() if count < held[name]} == {}
         for purchase in waiting:
-            await again.until_command(purchase, "SUCCESSFUL", within_s=90)
+            await again.until_command(purchase, "SUCCESSFUL", within_s=180)
         for number in product.meters()[1:4]:
             after = await again.meter(number)
             assert after["tokens_accepted"] == before[number]["tokens_accepted"] + 1
