@@ -371,7 +371,7 @@ class Product:
     def let_leases_lapse(self, pid: int) -> None:
         """Let the minute pass for which a killed process still holds what it had claimed [DM-17] [PAY-121]."""
         for table in ("internal.outbox_tasks", "messaging.device_messages"):
-            lapsed = f"update {table} set lease_until = now() where lease_owner like %s returning id"  # noqa: S608
+            lapsed = f"update {table} set lease_until = now() where lease_owner like %s returning id"
             self.rows(lapsed, f"%:{pid}:%")
 
     def let_patience_end(self, interaction_id: int) -> None:
@@ -380,6 +380,14 @@ class Product:
             "update messaging.device_messages set due_at = now() where correlation_id = %s returning id",
             str(interaction_id),
         )
+
+    def run_job(self, name: str) -> None:
+        """Ask for a job of the calendar now, by hand, as operators may [PAY-196]."""
+        from redis import Redis  # noqa: PLC0415 - with its jobs, the only use here
+        from rq import Queue  # noqa: PLC0415 - as above
+
+        with Redis.from_url(self.told["valkey_url"]) as connection:
+            Queue("nxt-jobs", connection=connection).enqueue("nxt_entrypoints.jobs.rq_threads.run_job", name)
 
     def audit(self) -> subprocess.CompletedProcess[str]:
         """Run ``nxt ledger audit`` on it (R35)."""
