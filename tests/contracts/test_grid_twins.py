@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.support.meters_world import EUI, KINDS, OTHER_EUI, MemoryVillage, MetersWorld, PostgresVillage, village
+from tests.support.meters_villages import KINDS, MemoryVillage, PostgresVillage, village
+from tests.support.meters_world import EUI, OTHER_EUI, MetersWorld
 
 from nxt_adapters.memory.grids import GridRow
 from nxt_domain.grids.model import CommunicationProtocol

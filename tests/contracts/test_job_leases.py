@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.support.meters_world import KINDS, MemoryVillage, MetersWorld, PostgresVillage, postgres_village, village
+from tests.support.meters_villages import KINDS, MemoryVillage, PostgresVillage, postgres_village, village
+from tests.support.meters_world import MetersWorld
 
 from nxt_adapters.memory.leases import MemoryJobLeases
 from nxt_adapters.supabase.job_leases import PostgresJobLeases

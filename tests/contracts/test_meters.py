@@ -7,15 +7,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tests.support.meters_world import (
-    DELETED_NUMBER,
-    EUI,
-    KINDS,
-    NUMBER_WITHOUT_GRID,
-    NUMBERS,
-    MetersWorld,
-    village,
-)
+from tests.support.meters_villages import KINDS, village
+from tests.support.meters_world import DELETED_NUMBER, EUI, NUMBER_WITHOUT_GRID, NUMBERS, MetersWorld
 
 from nxt_domain.grids.model import CommunicationProtocol
 from nxt_domain.meters.model import MeterObservation, MeterPhase

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from tests.support.meters_world import KINDS, MemoryVillage, MetersWorld, PostgresVillage, village
+from tests.support.meters_villages import KINDS, MemoryVillage, PostgresVillage, village
+from tests.support.meters_world import MetersWorld
 
 from nxt_adapters.memory.notifications import MemoryNotificationQueue
 from nxt_adapters.supabase.notification_queue import PostgresNotificationQueue

@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.support.meters_world import KINDS, MemoryVillage, MetersWorld, PostgresVillage, village
+from tests.support.meters_villages import KINDS, MemoryVillage, PostgresVillage, village
+from tests.support.meters_world import MetersWorld
 
 from nxt_domain.shared.outbox import ClaimedTask, OutboxQueue, OutboxTask
 

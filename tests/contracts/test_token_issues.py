@@ -9,7 +9,8 @@ from typing import Any
 
 import attrs
 import pytest
-from tests.support.meters_world import KINDS, MetersWorld, village
+from tests.support.meters_villages import KINDS, village
+from tests.support.meters_world import MetersWorld
 
 from nxt_domain.shared.errors import Conflict
 from nxt_domain.tokens.model import TokenClass, TokenReservation

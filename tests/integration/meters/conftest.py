@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.support.meters_world import KINDS, MetersWorld, PostgresVillage, postgres_village, village
+from tests.support.meters_villages import KINDS, PostgresVillage, postgres_village, village
+from tests.support.meters_world import MetersWorld
 
 
 @pytest.fixture(params=KINDS)

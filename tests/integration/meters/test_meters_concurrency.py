@@ -7,7 +7,7 @@ import random
 from datetime import timedelta
 
 from sqlalchemy import event
-from tests.support.meters_world import PostgresVillage
+from tests.support.meters_villages import PostgresVillage
 from tests.support.top_ups import Desk, FarVendor, far
 
 from nxt_domain.meters.model import InteractionStatus, InteractionType
