@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import attrs
@@ -10,7 +10,7 @@ import attrs
 from nxt_adapters.memory.database import MemoryDatabase
 from nxt_adapters.memory.orders import StoredOrder
 from nxt_domain.orders.gateway import Charge, GatewayTransaction, IncomingEvent, NewCharge, StoredEvent
-from nxt_domain.orders.ports import GatewayFailed, MerchantAccount, UnknownPayment
+from nxt_domain.orders.ports import GatewayFailed, GatewayKey, MerchantAccount, UnknownPayment
 from nxt_domain.orders.states import OrderStatus
 from nxt_domain.shared.errors import Conflict
 from nxt_domain.wallets.accounts import organization_of
@@ -42,21 +42,25 @@ class MemoryCharges:
         """Read an order's charge."""
         return self._charges.get(order_id)
 
+    async def find_all(self, order_ids: Collection[int]) -> Mapping[int, Charge]:
+        """Read the charges of orders."""
+        return {order_id: self._charges[order_id] for order_id in order_ids if order_id in self._charges}
+
     async def save(self, charges: Sequence[Charge]) -> None:
         """Write charges; a gateway transaction belongs to one of them."""
         for charge in charges:
             if charge.gateway_tx_id is not None:
-                owner_id = await self.owner_of(charge.merchant, charge.gateway_tx_id)
+                key = (charge.merchant, charge.gateway_tx_id)
+                owner_id = (await self.owners_of([key])).get(key)
                 if owner_id not in {None, charge.order_id}:
                     raise Conflict("ux_gateway_charges_merchant_gateway_tx_id is violated", code="ALREADY_EXISTS")
             self._charges[charge.order_id] = charge
 
-    async def owner_of(self, merchant: str, gateway_tx_id: str) -> int | None:
-        """Tell which order a gateway transaction is booked to."""
-        for charge in self._charges.values():
-            if (charge.merchant, charge.gateway_tx_id) == (merchant, gateway_tx_id):
-                return charge.order_id
-        return None
+    async def owners_of(self, transactions: Collection[GatewayKey]) -> Mapping[GatewayKey, int]:
+        """Tell which orders gateway transactions are booked to."""
+        known = (charge for charge in self._charges.values() if charge.gateway_tx_id is not None)
+        owners = {(charge.merchant, charge.gateway_tx_id or ""): charge.order_id for charge in known}
+        return {key: owners[key] for key in transactions if key in owners}
 
     async def due(self, now: datetime, limit: int) -> Sequence[int]:
         """Name the orders whose ``next_verify_at`` has come."""
@@ -120,17 +124,17 @@ class MemoryGatewayEvents:
         self._events[event_id] = _Event(stored=stored, key=key, result=result)
         return event_id
 
-    async def find(self, event_id: int) -> StoredEvent | None:
-        """Read an event."""
-        event = self._events.get(event_id)
-        return event.stored if event else None
+    async def find(self, event_ids: Collection[int]) -> Sequence[StoredEvent]:
+        """Read events, by ascending id."""
+        return [self._events[event_id].stored for event_id in sorted(event_ids) if event_id in self._events]
 
-    async def finish(self, event_id: int, result: str) -> None:
-        """Mark an event processed; the first result stays."""
-        event = self._events[event_id]
-        if not event.stored.is_processed:
-            stored = attrs.evolve(event.stored, is_processed=True)
-            self._events[event_id] = attrs.evolve(event, stored=stored, result=result)
+    async def finish(self, results: Mapping[int, str]) -> None:
+        """Mark events processed; the first result of each stays."""
+        for event_id, result in results.items():
+            event = self._events[event_id]
+            if not event.stored.is_processed:
+                stored = attrs.evolve(event.stored, is_processed=True)
+                self._events[event_id] = attrs.evolve(event, stored=stored, result=result)
 
     def results(self) -> Mapping[int, str | None]:
         """Tell what became of each event."""

@@ -87,6 +87,11 @@ class MemoryOrders:
         found = (stored.order for stored in self._orders.values() if stored.order.external_reference == reference)
         return next(found, None)
 
+    async def find_all(self, references: Collection[str]) -> Mapping[str, Order]:
+        """Find orders by their references."""
+        known = (stored.order for stored in self._orders.values())
+        return {ref: order for order in known if (ref := order.external_reference) is not None and ref in references}
+
     async def lock(self, order_ids: Collection[int]) -> Mapping[int, Order]:
         """Load orders; a memory transaction is alone anyway."""
         return {order_id: self._orders[order_id].order for order_id in sorted(order_ids) if order_id in self._orders}

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, text
+from sqlalchemy import Row, bindparam, func, insert, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, INTEGER
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.order_rows import decimal_text
 from nxt_adapters.supabase.tables import gateway_charges
 from nxt_domain.orders.gateway import Charge, NewCharge
+from nxt_domain.orders.ports import GatewayKey
 from nxt_domain.orders.states import GATEWAY_FAILURES
 from nxt_domain.shared.money import Currency
 
@@ -34,6 +36,16 @@ _SAVE = text(
         payment_type = excluded.payment_type, charged_amount = excluded.charged_amount, app_fee = excluded.app_fee,
         verify_attempts = excluded.verify_attempts, last_verified_at = excluded.last_verified_at,
         next_verify_at = excluded.next_verify_at, last_error = excluded.last_error
+    """
+)
+_OF_ORDERS = select(gateway_charges).where(
+    gateway_charges.c.order_id == func.any(bindparam("order_ids", type_=ARRAY(INTEGER)))
+)
+_OWNERS = text(
+    """
+    select c.merchant, c.gateway_tx_id, c.order_id
+    from unnest(cast(:merchants as text[]), cast(:tx_ids as text[])) as wanted (merchant, gateway_tx_id)
+    join internal.gateway_charges c using (merchant, gateway_tx_id)
     """
 )
 _DUE = text(
@@ -97,17 +109,21 @@ class PostgresCharges:
         row = (await self._connection.execute(query)).one_or_none()
         return None if row is None else _charge(row)
 
+    async def find_all(self, order_ids: Collection[int]) -> Mapping[int, Charge]:
+        """Read the charges of orders, in one statement."""
+        rows = await self._connection.execute(_OF_ORDERS, {"order_ids": list(order_ids)})
+        return {row.order_id: _charge(row) for row in rows}
+
     async def save(self, charges: Sequence[Charge]) -> None:
         """Write charges, in one statement."""
         if charges:
             await self._connection.execute(_SAVE, {"rows": json.dumps([_row(charge) for charge in charges])})
 
-    async def owner_of(self, merchant: str, gateway_tx_id: str) -> int | None:
-        """Tell which order a gateway transaction is booked to."""
-        query = select(gateway_charges.c.order_id).where(
-            gateway_charges.c.merchant == merchant, gateway_charges.c.gateway_tx_id == gateway_tx_id
-        )
-        return (await self._connection.execute(query)).scalar_one_or_none()
+    async def owners_of(self, transactions: Collection[GatewayKey]) -> Mapping[GatewayKey, int]:
+        """Tell which orders gateway transactions are booked to, in one statement."""
+        parameters = {"merchants": [key[0] for key in transactions], "tx_ids": [key[1] for key in transactions]}
+        rows = await self._connection.execute(_OWNERS, parameters)
+        return {(row.merchant, row.gateway_tx_id): row.order_id for row in rows}
 
     async def due(self, now: datetime, limit: int) -> Sequence[int]:
         """Name the orders whose ``next_verify_at`` has come."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
-from sqlalchemy import JSON, func, select, update
+from sqlalchemy import JSON, func, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,6 +13,19 @@ from nxt_adapters.supabase.tables import gateway_events
 from nxt_domain.orders.gateway import IncomingEvent, StoredEvent
 from nxt_domain.shared.json import Json
 
+_FIND = text(
+    """
+    select id, merchant, gateway_tx_id, tx_ref as reference, processed_at is not null as is_processed
+    from internal.gateway_events where id = any(cast(:ids as bigint[])) order by id
+    """
+)
+_FINISH = text(
+    """
+    update internal.gateway_events e set processed_at = now(), result = done.result
+    from unnest(cast(:ids as bigint[]), cast(:results as text[])) as done (id, result)
+    where e.id = done.id and e.processed_at is null
+    """
+)
 _LONGEST_WORD = 255
 _DEEPEST = 32
 _MOST_DIGITS = 40
@@ -45,26 +59,17 @@ class PostgresGatewayEvents:
         event_id: int | None = await self._connection.scalar(fresh.returning(gateway_events.c.id))
         return event_id
 
-    async def find(self, event_id: int) -> StoredEvent | None:
-        """Read an event."""
-        query = select(gateway_events).where(gateway_events.c.id == event_id)
-        row = (await self._connection.execute(query)).one_or_none()
-        if row is None:
-            return None
-        return StoredEvent(
-            id=row.id,
-            merchant=row.merchant,
-            gateway_tx_id=row.gateway_tx_id,
-            reference=row.tx_ref,
-            is_processed=row.processed_at is not None,
-        )
+    async def find(self, event_ids: Collection[int]) -> Sequence[StoredEvent]:
+        """Read events, in one statement."""
+        return [
+            StoredEvent(**row) for row in (await self._connection.execute(_FIND, {"ids": list(event_ids)})).mappings()
+        ]
 
-    async def finish(self, event_id: int, result: str) -> None:
-        """Mark an event processed; the first result stays."""
-        waiting = (gateway_events.c.id == event_id) & gateway_events.c.processed_at.is_(None)
-        await self._connection.execute(
-            update(gateway_events).where(waiting).values(processed_at=func.now(), result=result)
-        )
+    async def finish(self, results: Mapping[int, str]) -> None:
+        """Mark events processed, in one statement; the first result of each stays."""
+        if results:
+            values = {"ids": list(results), "results": list(results.values())}
+            await self._connection.execute(_FINISH, values)
 
 
 def storable(value: Json, depth: int = 0) -> object:

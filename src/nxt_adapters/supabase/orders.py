@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import bindparam, func, insert, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, INTEGER, TEXT
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,6 +26,15 @@ from nxt_domain.orders.states import OrderStatus
 from nxt_domain.shared.errors import Conflict
 
 _REFERENCES = "ux_orders_external_reference"
+_BY_REFERENCE = select(orders_table).where(
+    orders_table.c.external_reference == func.any(bindparam("references", type_=ARRAY(TEXT)))
+)
+_LOCK = (
+    select(orders_table)
+    .where(orders_table.c.id == func.any(bindparam("ids", type_=ARRAY(INTEGER))))
+    .order_by(orders_table.c.id)
+    .with_for_update()
+)
 _SAVE = text(
     """
     update public.orders o set
@@ -112,12 +122,14 @@ class PostgresOrders:
         row = (await self._connection.execute(select(orders_table).where(is_it))).one_or_none()
         return None if row is None else order_of(row)
 
+    async def find_all(self, references: Collection[str]) -> Mapping[str, Order]:
+        """Find orders by their references, in one statement."""
+        rows = await self._connection.execute(_BY_REFERENCE, {"references": list(references)})
+        return {row.external_reference: order_of(row) for row in rows}
+
     async def lock(self, order_ids: Collection[int]) -> Mapping[int, Order]:
         """Load orders and lock their rows in ascending id."""
-        wanted = orders_table.c.id.in_(order_ids)
-        rows = await self._connection.execute(
-            select(orders_table).where(wanted).order_by(orders_table.c.id).with_for_update()
-        )
+        rows = await self._connection.execute(_LOCK, {"ids": list(order_ids)})
         return {row.id: order_of(row) for row in rows}
 
     async def save(self, orders: Sequence[Order]) -> None:

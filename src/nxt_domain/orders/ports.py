@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import attrs
 
@@ -103,6 +103,9 @@ class Orders(Protocol):
     async def find(self, *, order_id: int | None = None, reference: str | None = None) -> Order | None:
         """Find one order by reference if one is given, else by id, without locking."""
 
+    async def find_all(self, references: Collection[str]) -> Mapping[str, Order]:
+        """Find orders by their references, without locking; unknown ones are left out."""
+
     async def lock(self, order_ids: Collection[int]) -> Mapping[int, Order]:
         """Load orders and lock their rows in ascending id [R25]."""
 
@@ -128,6 +131,10 @@ class Orders(Protocol):
         """Tell who is on the other end of a phone session."""
 
 
+GatewayKey: TypeAlias = tuple[str, str]
+"""Merchant account and its gateway's id of a transaction."""
+
+
 class Charges(Protocol):
     """The gateway's side of orders [PAY-73]."""
 
@@ -137,11 +144,14 @@ class Charges(Protocol):
     async def find(self, order_id: int) -> Charge | None:
         """Read an order's charge."""
 
+    async def find_all(self, order_ids: Collection[int]) -> Mapping[int, Charge]:
+        """Read the charges of orders, by order id."""
+
     async def save(self, charges: Sequence[Charge]) -> None:
         """Write charges, also those of orders that had none; the caller holds the locks of their orders."""
 
-    async def owner_of(self, merchant: str, gateway_tx_id: str) -> int | None:
-        """Tell which order a gateway transaction is booked to."""
+    async def owners_of(self, transactions: Collection[GatewayKey]) -> Mapping[GatewayKey, int]:
+        """Tell which orders gateway transactions are booked to; others are left out."""
 
     async def due(self, now: datetime, limit: int) -> Sequence[int]:
         """Name the orders whose ``next_verify_at`` has come, longest due first, without locking [PAY-89]."""
@@ -166,11 +176,11 @@ class GatewayEvents(Protocol):
             result: Outcome of an event that needs no processing; None: it waits.
         """
 
-    async def find(self, event_id: int) -> StoredEvent | None:
-        """Read an event."""
+    async def find(self, event_ids: Collection[int]) -> Sequence[StoredEvent]:
+        """Read events, by ascending id."""
 
-    async def finish(self, event_id: int, result: str) -> None:
-        """Mark an event processed."""
+    async def finish(self, results: Mapping[int, str]) -> None:
+        """Mark events processed, by id; the first result of each stays."""
 
 
 class Settlements(Protocol):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from nxt_domain.messaging.batching import GroupCommit
 from nxt_domain.shared.errors import Conflict, Unavailable
+from nxt_domain.shared.group_commit import GroupCommit
 
 
 class Store:

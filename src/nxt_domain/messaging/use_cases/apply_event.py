@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TypeAlias
 
-from nxt_domain.messaging.batching import GroupCommit
 from nxt_domain.messaging.events import unsolicited_event
 from nxt_domain.messaging.model import DeviceEvent, EventHalf
 from nxt_domain.messaging.ports import MessageStore
 from nxt_domain.messaging.use_cases.changes import Changes, Workshop
 from nxt_domain.messaging.use_cases.parked import apply_event, look_again, owners_of
+from nxt_domain.shared.group_commit import GroupCommit
 
 _log = logging.getLogger(__name__)
 

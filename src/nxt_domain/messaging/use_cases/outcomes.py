@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import attrs
 
-from nxt_domain.messaging.batching import GroupCommit
 from nxt_domain.messaging.machine import Decision
 from nxt_domain.messaging.model import DeviceMessage
 from nxt_domain.messaging.stages import stage_of
 from nxt_domain.messaging.use_cases.changes import Changes, Workshop
 from nxt_domain.messaging.use_cases.parked import apply_parked, look_again
 from nxt_domain.shared.errors import Unavailable
+from nxt_domain.shared.group_commit import GroupCommit
 
 _log = logging.getLogger(__name__)
 

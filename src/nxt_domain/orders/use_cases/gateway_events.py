@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+import attrs
+
 from nxt_domain.orders.gateway import Charge, IncomingEvent, StoredEvent
 from nxt_domain.orders.model import Order
 from nxt_domain.orders.ports import OrdersTransaction
@@ -75,6 +77,24 @@ class ReceiveGatewayEvent:
         return event_id is not None
 
 
+@attrs.frozen(kw_only=True)
+class _Waiting:
+    """An event to be processed, with what it speaks of, if we know that."""
+
+    event: StoredEvent
+    order: Order | None
+    charge: Charge | None
+
+
+@attrs.frozen(kw_only=True)
+class _Processed:
+    """What became of an event."""
+
+    event_id: int
+    result: str
+    tasks: Sequence[OutboxTask] = ()
+
+
 class ProcessGatewayEvents:
     """Works off stored events; a repeat of one that is processed changes nothing.
 
@@ -98,29 +118,43 @@ class ProcessGatewayEvents:
             GatewayNotReached: Some could not be asked about and must come back later; the others are done.
             Unavailable: The database can't be reached.
         """
-        outcomes = await asyncio.gather(*(self._process(event_id) for event_id in event_ids), return_exceptions=True)
+        waiting = await self._load(event_ids)
+        outcomes = await asyncio.gather(*(self._process(item) for item in waiting), return_exceptions=True)
+        await self._finish([outcome for outcome in outcomes if isinstance(outcome, _Processed)])
         for outcome in outcomes:
-            if outcome is not None:
+            if isinstance(outcome, BaseException):
                 raise outcome
 
-    async def _process(self, event_id: int) -> None:
+    async def _load(self, event_ids: Sequence[int]) -> Sequence[_Waiting]:
+        """Read the events that still wait, with their orders and charges."""
         async with self._begin() as tx:
-            event = await tx.gateway_events.find(event_id)
-            if event is None or event.is_processed or event.reference is None:
-                return
-            order = await tx.orders.find(reference=event.reference)
-            charge = None if order is None else charge_of(order, await tx.charges.find(order.id))
-        if order is None or charge is None:
-            await self._finish(event, IGNORED)
-        elif charge.merchant != event.merchant:
-            await self._finish(event, IGNORED, self._other_merchant(event, order, charge))
-        else:
-            await self._finish(event, _word(await self._verify(event, order, charge)))
+            events = [event for event in await tx.gateway_events.find(event_ids) if not event.is_processed]
+            orders = await tx.orders.find_all({event.reference for event in events if event.reference is not None})
+            charges = await tx.charges.find_all([order.id for order in orders.values()])
+            await tx.commit()
+        found = [(event, orders.get(event.reference or "")) for event in events]
+        return [
+            _Waiting(
+                event=event, order=order, charge=None if order is None else charge_of(order, charges.get(order.id))
+            )
+            for event, order in found
+            if event.reference is not None
+        ]
 
-    async def _finish(self, event: StoredEvent, result: str, *tasks: OutboxTask) -> None:
+    async def _process(self, waiting: _Waiting) -> _Processed:
+        event, order, charge = waiting.event, waiting.order, waiting.charge
+        if order is None or charge is None:
+            return _Processed(event_id=event.id, result=IGNORED)
+        if charge.merchant != event.merchant:
+            return _Processed(event_id=event.id, result=IGNORED, tasks=[self._other_merchant(event, order, charge)])
+        return _Processed(event_id=event.id, result=_word(await self._verify(event, order, charge)))
+
+    async def _finish(self, processed: Sequence[_Processed]) -> None:
+        if not processed:
+            return
         async with self._begin() as tx:
-            await tx.gateway_events.finish(event.id, result)
-            await tx.outbox.add(tasks)
+            await tx.gateway_events.finish({done.event_id: done.result for done in processed})
+            await tx.outbox.add([task for done in processed for task in done.tasks])
             await tx.commit()
 
     def _other_merchant(self, event: StoredEvent, order: Order, charge: Charge) -> OutboxTask:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -14,6 +14,7 @@ from nxt_domain.orders.gateway import Charge, GatewayTransaction, Verdict, judge
 from nxt_domain.orders.model import Order
 from nxt_domain.orders.ports import (
     GatewayFailed,
+    GatewayKey,
     MerchantAccounts,
     OrdersTransaction,
     UnknownPayment,
@@ -21,12 +22,14 @@ from nxt_domain.orders.ports import (
 from nxt_domain.shared.alerts import alert
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.errors import NotFound, Unavailable
+from nxt_domain.shared.group_commit import GroupCommit
 from nxt_domain.shared.money import Currency, plain
 from nxt_domain.shared.wakeups import Channel, WakeUps
 from nxt_domain.wallets.accounts import merchant_of
 from nxt_domain.wallets.rules import suspense_entry
 
 _SMALLEST_MONEY = Decimal("0.0001")
+_TOGETHER = 100
 
 
 class Reach(StrEnum):
@@ -54,8 +57,30 @@ class Verification:
     verdict: Verdict = Verdict.UNDECIDED
 
 
+@attrs.define(eq=False, kw_only=True)
+class _Answered:
+    """An answer of the gateway whose consequences are to be drawn.
+
+    Attributes:
+        known: The order's charge, as far as it was known before the order was locked.
+        verification: Set when they are durable.
+    """
+
+    order_id: int
+    known: Charge
+    answer: GatewayTransaction
+    verification: Verification | None = None
+
+    @property
+    def key(self) -> GatewayKey:
+        """The gateway's transaction; a charge never changes its merchant account."""
+        return (self.known.merchant, self.answer.id)
+
+
 class PaymentVerification:
     """Asks outside any transaction, then locks the order, judges anew and writes everything at once [PAY-74].
+
+    Answers that arrive together are written together.
 
     Any number of verifications of one order may run at the same time: the row lock and a fresh look at the order make
     all but one of them a no-op [PAY-75].
@@ -79,6 +104,7 @@ class PaymentVerification:
         self._accounts = accounts
         self._clock = clock
         self._wake_ups = wake_ups
+        self._commits: GroupCommit[_Answered] = GroupCommit(self._conclude_all, limit=_TOGETHER)
 
     async def by_reference(self, order: Order, charge: Charge) -> Verification:
         """Ask for the payment under the order's reference [PAY-61].
@@ -110,7 +136,7 @@ class PaymentVerification:
         """Record that there is no answer; the order stays as it is [PAY-90]."""
         now = self._clock.now()
         async with self._begin() as tx:
-            order = await _locked(tx, order_id)
+            order = (await _locked(tx, [order_id]))[order_id]
             charge = await tx.charges.find(order_id) or known
             noted = charge.asked(now) if error is None else charge.unreached(now, error)
             await tx.charges.save([_rescheduled(noted, order, now)])
@@ -118,22 +144,43 @@ class PaymentVerification:
         return Verification(order=order, reach=reach)
 
     async def _conclude(self, order_id: int, known: Charge, answer: GatewayTransaction) -> Verification:
+        answered = _Answered(order_id=order_id, known=known, answer=answer)
+        await self._commits.submit(answered)
+        if answered.verification is None:
+            raise RuntimeError("an answer was written without its verification")
+        return answered.verification
+
+    async def _conclude_all(self, batch: Sequence[_Answered]) -> None:
+        """Draw the consequences of answers that came together."""
+        for answers in _independent([answered for answered in batch if answered.verification is None]):
+            await self._conclude_together(answers)
+
+    async def _conclude_together(self, answers: Sequence[_Answered]) -> None:
+        """Judge answers about different orders on their locked rows, and write everything in one transaction."""
         now = self._clock.now()
         async with self._begin() as tx:
-            order = await _locked(tx, order_id)
-            charge = await tx.charges.find(order_id) or known
-            owner_id = await tx.charges.owner_of(charge.merchant, answer.id)
-            verdict = judge(order, charge, answer, belongs_to_other=owner_id not in {None, order_id})
-            after = _after(order, verdict, answer)
-            await self._book_and_alert(tx, order, charge, verdict, answer)
-            if after is not order:
-                await tx.orders.save([after])
-                await self._tell(tx, after, verdict)
-            await tx.charges.save([_rescheduled(_after_charge(charge, verdict, answer, now), after, now)])
+            orders = await _locked(tx, [answered.order_id for answered in answers])
+            charges = await tx.charges.find_all(list(orders))
+            owners = await tx.charges.owners_of([answered.key for answered in answers])
+            after: list[tuple[_Answered, Verification]] = []
+            noted: list[Charge] = []
+            for answered in answers:
+                order, charge = orders[answered.order_id], charges.get(answered.order_id, answered.known)
+                is_foreign = owners.get(answered.key) not in {None, order.id}
+                verdict = judge(order, charge, answered.answer, belongs_to_other=is_foreign)
+                concluded = _after(order, verdict, answered.answer)
+                await self._book_and_alert(tx, order, charge, verdict, answered.answer)
+                noted.append(_rescheduled(_after_charge(charge, verdict, answered.answer, now), concluded, now))
+                after.append((answered, _answered_with(concluded, answered.answer, verdict)))
+            changed = [result for _, result in after if result.order is not orders[result.order.id]]
+            await tx.orders.save([result.order for result in changed])
+            await self._tell(tx, changed)
+            await tx.charges.save(noted)
             await tx.commit()
-        if verdict is Verdict.PAID:
+        for answered, result in after:
+            answered.verification = result
+        if any(result.verdict is Verdict.PAID for _, result in after):
             self._wake_ups.hint(Channel.SETTLEMENT)
-        return Verification(order=after, reach=Reach.ANSWERED, answer=answer, verdict=verdict)
 
     async def _book_and_alert(
         self, tx: OrdersTransaction, order: Order, charge: Charge, verdict: Verdict, answer: GatewayTransaction
@@ -169,13 +216,32 @@ class PaymentVerification:
         (receipt,) = await tx.ledger.post([entry])
         return receipt.created
 
-    async def _tell(self, tx: OrdersTransaction, order: Order, verdict: Verdict) -> None:
-        if verdict is not Verdict.REFUSED or order.ussd_session_id is None:
-            return
-        contact = await tx.orders.session_contact(order.ussd_session_id)
-        notice = None if contact is None else notices.bank_refused(order, contact)
-        if notice is not None:
-            await tx.notices.add([notice])
+    async def _tell(self, tx: OrdersTransaction, results: Sequence[Verification]) -> None:
+        for result in results:
+            if result.verdict is not Verdict.REFUSED or result.order.ussd_session_id is None:
+                continue
+            contact = await tx.orders.session_contact(result.order.ussd_session_id)
+            notice = None if contact is None else notices.bank_refused(result.order, contact)
+            if notice is not None:
+                await tx.notices.add([notice])
+
+
+def _answered_with(order: Order, answer: GatewayTransaction, verdict: Verdict) -> Verification:
+    return Verification(order=order, reach=Reach.ANSWERED, answer=answer, verdict=verdict)
+
+
+def _independent(waiting: Sequence[_Answered]) -> Iterator[Sequence[_Answered]]:
+    """Split answers into groups in which no order and no transaction of the gateway occurs twice, in their order."""
+    while waiting:
+        seen: set[object] = set()
+        group: list[_Answered] = []
+        later: list[_Answered] = []
+        for answered in waiting:
+            names = {answered.order_id, answered.key}
+            (later if names & seen else group).append(answered)
+            seen |= names
+        yield group
+        waiting = later
 
 
 def _alert_about(order: Order, verdict: Verdict, answer: GatewayTransaction) -> tuple[str, str] | None:
@@ -204,11 +270,12 @@ def charge_of(order: Order, stored: Charge | None) -> Charge | None:
     )
 
 
-async def _locked(tx: OrdersTransaction, order_id: int) -> Order:
-    order = (await tx.orders.lock([order_id])).get(order_id)
-    if order is None:
-        raise NotFound(f"Order with id {order_id} not found", code="ORDER_UNKNOWN")
-    return order
+async def _locked(tx: OrdersTransaction, order_ids: Collection[int]) -> Mapping[int, Order]:
+    orders = await tx.orders.lock(order_ids)
+    for order_id in order_ids:
+        if order_id not in orders:
+            raise NotFound(f"Order with id {order_id} not found", code="ORDER_UNKNOWN")
+    return orders
 
 
 def _after(order: Order, verdict: Verdict, answer: GatewayTransaction) -> Order:
