@@ -73,6 +73,17 @@ def task(key: str, **changes: Any) -> OutboxTask:
     return OutboxTask(**(facts | changes))
 
 
+async def test_what_is_due_is_told_without_taking_it(world: World) -> None:
+    """[REL-156] Of the asked kinds, those with a task that nobody holds and whose time has come."""
+    await world.add(task("a"), task("b", kind="OTHER", delay=timedelta(hours=1)), task("c", kind="NOT_ASKED"))
+    for _ in range(2):
+        assert set(await world.queue.due(["WORK", "OTHER", "NONE"])) == {"WORK"}
+    await world.claim("WORK")
+    assert set(await world.queue.due(["WORK", "OTHER"])) == set()
+    await world.pass_time(timedelta(hours=1))
+    assert set(await world.queue.due(["WORK", "OTHER"])) == {"WORK", "OTHER"}
+
+
 async def test_rel_156_a_task_arrives_as_it_was_left(world: World) -> None:
     payload = {"order_id": 50, "energy": Decimal("4.40"), "list": [1, None, True], "text": "ü"}
     await world.add(task("a", payload=payload, stream_key="s", give_up_after=timedelta(hours=1)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 import attrs
@@ -83,6 +83,14 @@ class MemoryOutboxQueue(_States):
     Args:
         database: Shared with the other fakes.
     """
+
+    async def due(self, kinds: Sequence[str]) -> Collection[str]:
+        """See ``OutboxQueue.due``."""
+        async with MemoryTransaction(self._database) as transaction:
+            self.note_new()
+            waiting = {self._tasks[key].kind for key in self._due(kinds)}
+            await transaction.commit()
+        return waiting
 
     async def claim(self, *, owner: str, kinds: Sequence[str], limit: int, lease: timedelta) -> Sequence[ClaimedTask]:
         """See ``OutboxQueue.claim``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from sqlalchemy import bindparam, text
@@ -34,23 +34,39 @@ _ADD = text(
 _CLAIM = text(
     """
     with due as (
-        select id from internal.outbox_tasks t
-        where done_at is null and dropped_at is null and kind = any(:kinds)
-            and next_attempt_at <= clock_timestamp()
-            and (lease_until is null or lease_until <= clock_timestamp())
-            and (stream_key is null or not exists (
-                select from internal.outbox_tasks earlier
-                where earlier.stream_key = t.stream_key and earlier.id < t.id
-                    and earlier.done_at is null and earlier.dropped_at is null))
-        order by next_attempt_at, id
+        select oldest.id from unnest(:kinds) as wanted (kind) cross join lateral (
+            select id, next_attempt_at from internal.outbox_tasks t
+            where done_at is null and dropped_at is null and t.kind = wanted.kind
+                and next_attempt_at <= statement_timestamp()
+                and (lease_until is null or lease_until <= statement_timestamp())
+                and (stream_key is null or not exists (
+                    select from internal.outbox_tasks earlier
+                    where earlier.stream_key = t.stream_key and earlier.id < t.id
+                        and earlier.done_at is null and earlier.dropped_at is null))
+            order by next_attempt_at, id
+            limit :limit
+            for update skip locked
+        ) as oldest
+        order by oldest.next_attempt_at, oldest.id
         limit :limit
-        for update skip locked
     )
     update internal.outbox_tasks t
     set lease_until = clock_timestamp() + :lease, lease_owner = :owner
     from due where t.id = due.id
     returning t.id, t.kind, t.dedupe_key, t.payload, t.stream_key, t.order_id, t.attempts, t.created_at,
         t.give_up_at, t.lease_until
+    """
+).bindparams(bindparam("kinds", type_=ARRAY(TEXT)))
+
+# One step down the index for each kind; what is still held is not worth a claim.
+_DUE = text(
+    """
+    select wanted.kind from unnest(:kinds) as wanted (kind)
+    where exists (
+        select from internal.outbox_tasks t
+        where t.done_at is null and t.dropped_at is null and t.kind = wanted.kind
+            and t.next_attempt_at <= statement_timestamp()
+            and (t.lease_until is null or t.lease_until <= statement_timestamp()))
     """
 ).bindparams(bindparam("kinds", type_=ARRAY(TEXT)))
 
@@ -110,6 +126,11 @@ class PostgresOutboxQueue:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+
+    async def due(self, kinds: Sequence[str]) -> Collection[str]:
+        """See ``OutboxQueue.due``."""
+        async with self._engine.begin() as connection:
+            return set((await connection.execute(_DUE, {"kinds": list(kinds)})).scalars())
 
     async def claim(self, *, owner: str, kinds: Sequence[str], limit: int, lease: timedelta) -> Sequence[ClaimedTask]:
         """See ``OutboxQueue.claim``."""

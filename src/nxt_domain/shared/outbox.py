@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -67,6 +67,9 @@ class ClaimedTask:
 
 class OutboxQueue(Protocol):
     """The relay's view of the outbox: claim, then finish, retry or drop. Each call is one transaction."""
+
+    async def due(self, kinds: Sequence[str]) -> Collection[str]:
+        """Tell for which of these kinds a claim may find something; nothing is taken, and one look serves them all."""
 
     async def claim(self, *, owner: str, kinds: Sequence[str], limit: int, lease: timedelta) -> Sequence[ClaimedTask]:
         """Lease due tasks of these kinds, oldest first, at most one open task of each stream.

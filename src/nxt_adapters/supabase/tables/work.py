@@ -40,7 +40,11 @@ outbox_tasks = Table(
     Column("last_error", Text),
     UniqueConstraint("dedupe_key"),
     Index(
-        "ix_outbox_tasks_open", "next_attempt_at", "id", postgresql_where=text("done_at is null and dropped_at is null")
+        "ix_outbox_tasks_open",
+        "kind",
+        "next_attempt_at",
+        "id",
+        postgresql_where=text("done_at is null and dropped_at is null"),
     ),
     Index(
         "ix_outbox_tasks_open_stream",
