@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -11,12 +12,12 @@ import click
 
 from nxt_entrypoints.cli.options import data_option
 from nxt_entrypoints.cli.output import emit, examples, json_option, mark
+from nxt_entrypoints.embedded.data_dir import kept_secret
 from nxt_entrypoints.settings.loader import load_settings
 from nxt_entrypoints.supervisor.runfile import NotRunning, find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from nxt_entrypoints.cli.checkup import Finding
 
@@ -63,7 +64,7 @@ def _subject(data: Path | None) -> tuple[Mapping[str, str], Sequence[str]]:
         keys = ",".join(settings.names("NXT_SECRETS_KEYS")) if settings.has("NXT_SECRETS_KEYS") else ""
         return {**{name: getattr(settings, name) for name in _STORES}, "data_keys": keys}, settings.warnings
     addresses = {name: str(content[name]) for name in _STORES}
-    return {**addresses, "data_keys": str(content["credentials"].get("data_keys", ""))}, ()
+    return {**addresses, "data_keys": kept_secret(Path(str(content["data"])), "data_key")}, ()
 
 
 def _line(finding: Finding) -> str:

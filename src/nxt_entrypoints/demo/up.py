@@ -36,7 +36,7 @@ from nxt_entrypoints.supervisor.supervisor import Supervisor, stop_signals
 
 ROLES = ("telemetry", "jobs", "provisioning", "api")
 _READY_WITHIN_S = 90.0
-_TOO_LONG_TO_READ = frozenset({"access_token", "internal_api_key", "data_keys"})
+_TOO_LONG_TO_READ = frozenset({"access_token", "internal_api_key"})
 Told = Callable[[str], None]
 """Hears one line about each step of the start."""
 

@@ -208,7 +208,6 @@ def describe(
             "access_token": access_token,
             "api_key": demo_secrets.api_key,
             "internal_api_key": demo_secrets.internal_api_key,
-            "data_keys": demo_secrets.data_key,
         },
         "demo": {
             "organization_id": made.organization_id,

@@ -37,6 +37,7 @@ _SOCKET_PATH_LIMIT = 107
 """Bytes of a Unix socket's path that Linux accepts."""
 _LONGEST_SOCKET_NAME = "/.s.PGSQL.65535.lock"
 _TEMPORARY_MARK = "temporary"
+_CREDENTIALS = "credentials.json"
 
 
 class DataDir:
@@ -94,13 +95,13 @@ class DataDir:
         """A credential that is made once and kept, 0600.
 
         Args:
-            name: Its name in ``credentials.json``.
+            name: Its name in the file of credentials.
             make: Makes it the first time; default 32 random bytes, URL-safe.
         """
-        known = self._read("credentials.json")
+        known = self._read(_CREDENTIALS)
         if name not in known:
             known[name] = (make or _random_text)()
-            self.write_private("credentials.json", known)
+            self.write_private(_CREDENTIALS, known)
         return str(known[name])
 
     def port(self, name: str, *, avoid: Iterable[int] = ()) -> int:
@@ -155,14 +156,7 @@ class DataDir:
         return path
 
     def _read(self, name: str) -> dict[str, object]:
-        path = self.path / name
-        if not path.exists():
-            return {}
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            raise EmbeddedError(f"{path} is damaged; restore it, or start with another --data") from None
-        return content if isinstance(content, dict) else {}
+        return _members(self.path / name)
 
     def _made(self) -> Path:
         if self._wanted is None:
@@ -214,6 +208,25 @@ def sweep_abandoned(paths: Iterable[Path]) -> tuple[Path, ...]:
                 removed.append(path)
             abandoned.close()
     return tuple(removed)
+
+
+def kept_secret(folder: Path, name: str) -> str:
+    """Read a credential of a directory that another process may have opened; empty if it was never made.
+
+    Raises:
+        EmbeddedError: The file is damaged.
+    """
+    return str(_members(folder / _CREDENTIALS).get(name, ""))
+
+
+def _members(path: Path) -> dict[str, object]:
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise EmbeddedError(f"{path} is damaged; restore it, or start with another --data") from None
+    return content if isinstance(content, dict) else {}
 
 
 def _pid_in(path: Path) -> int | None:
