@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from tests.support.running import Answer, Product, until
+from tests.support.running import Answer, Product
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("product")]
 
@@ -220,13 +220,8 @@ async def test_an_event_of_the_network_server_without_key(product: Product) -> N
 
 
 async def _until_processed(product: Product, reference: str) -> None:
-    async def processed() -> bool:
-        open_ = product.rows(
-            "select 1 from internal.gateway_events where tx_ref = %s and processed_at is null", reference
-        )
-        return open_ == [] and product.rows("select 1 from internal.gateway_events where tx_ref = %s", reference) != []
-
-    await until(processed, 10, f"the events of {reference} to be processed")
+    processed = "select bool_and(processed_at is not null) from internal.gateway_events where tx_ref = %s"
+    await product.until_value(True, processed, reference, within_s=10)
 
 
 def _rows(product: Product) -> dict[str, Any]:

@@ -66,6 +66,16 @@ class Purchase:
     amount: Decimal
 
 
+def purchase_of(answer: Answer, meter: str, amount: int) -> Purchase:
+    """Read the public page's answer."""
+    return Purchase(
+        order_id=answer.body["order_id"],
+        reference=answer.body["external_reference"],
+        meter=meter,
+        amount=Decimal(amount),
+    )
+
+
 class Home:
     """A private surrounding: everything that a product writes outside its data directory lands here."""
 
@@ -307,12 +317,7 @@ class Product:
         """Begin a purchase that has to be accepted."""
         answer = await self.initialise(meter, amount)
         assert answer.status == 201, answer
-        return Purchase(
-            order_id=answer.body["order_id"],
-            reference=answer.body["external_reference"],
-            meter=meter,
-            amount=Decimal(amount),
-        )
+        return purchase_of(answer, meter, amount)
 
     async def pay(self, purchase: Purchase, **more: object) -> None:
         """Pay at the gateway, which tells us by webhook."""
