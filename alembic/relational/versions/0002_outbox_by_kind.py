@@ -10,7 +10,7 @@ depends_on = None
 STATEMENTS = (
     "drop index internal.ix_outbox_tasks_open",
     """
-    create index ix_outbox_tasks_open on internal.outbox_tasks (kind, next_attempt_at, id)
+    create index ix_outbox_tasks_open on internal.outbox_tasks (kind, next_attempt_at)
     where done_at is null and dropped_at is null
     """,
 )

@@ -30,7 +30,9 @@ _ADD = text(
     """
 )
 
-# Of each stream only the oldest open task is due; tasks held by others are skipped, not waited for.
+# Of each stream only the oldest open task is due; tasks held by others are skipped, not waited for. The first of a
+# stream is asked for in its order, because only the index on streams gives that: no statistics, however stale, make the
+# planner read all open tasks instead.
 _CLAIM = text(
     """
     with due as (
@@ -39,15 +41,15 @@ _CLAIM = text(
             where done_at is null and dropped_at is null and t.kind = wanted.kind
                 and next_attempt_at <= statement_timestamp()
                 and (lease_until is null or lease_until <= statement_timestamp())
-                and (stream_key is null or not exists (
-                    select from internal.outbox_tasks earlier
-                    where earlier.stream_key = t.stream_key and earlier.id < t.id
-                        and earlier.done_at is null and earlier.dropped_at is null))
-            order by next_attempt_at, id
+                and (stream_key is null or id = (
+                    select first.id from internal.outbox_tasks first
+                    where first.stream_key = t.stream_key and first.done_at is null and first.dropped_at is null
+                    order by first.id limit 1))
+            order by next_attempt_at
             limit :limit
             for update skip locked
         ) as oldest
-        order by oldest.next_attempt_at, oldest.id
+        order by oldest.next_attempt_at
         limit :limit
     )
     update internal.outbox_tasks t

@@ -43,7 +43,6 @@ outbox_tasks = Table(
         "ix_outbox_tasks_open",
         "kind",
         "next_attempt_at",
-        "id",
         postgresql_where=text("done_at is null and dropped_at is null"),
     ),
     Index(
