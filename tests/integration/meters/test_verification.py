@@ -150,6 +150,29 @@ async def test_met_125_another_top_up_before_the_token_explains_the_gain(world: 
     assert (await world.interaction(top_up.id)).verification_state is VerificationState.REFUTED
 
 
+async def test_met_125_a_minute_that_was_reserved_ahead_is_no_baseline(world: MetersWorld) -> None:
+    """[PAY-114] The second of two purchases in a minute carries the next one; its energy may be seen before that."""
+    desk = Desk(world)
+    await world.set_meter(world.meter_ids[0], power_limit_w=200)
+    await credit_was(world, "2.0", before=timedelta(minutes=5))
+    earlier = await desk.buy(kwh="10")
+    await desk.apply(world.succeeded(earlier.id))
+    top_up = await desk.buy(kwh="5")
+    assert top_up.token_issued_at is not None
+    assert top_up.token_issued_at > world.clock.now()
+    await desk.apply(world.handed_on(top_up.id))
+    world.clock.advance(timedelta(seconds=5))
+    reads = await world.of_type(InteractionType.READ_CREDIT)
+    follow_up = next(read for read in reads if read.origin is Origin.FOLLOW_UP)
+    seen = {"kwhCreditAvailable": Decimal("17.0")}
+    await desk.apply(world.succeeded(follow_up.id, seen, command=CommandType.READ_CREDIT))
+    await desk.apply(world.refused(top_up.id, after=LOST))
+    look = (await world.of_type(InteractionType.READ_CREDIT))[-1]
+    assert look.origin is Origin.VERIFICATION
+    await answer(world, desk, look, "16.9")
+    assert (await world.interaction(top_up.id)).verification_state is VerificationState.CONFIRMED
+
+
 async def test_met_125_a_clear_credit_in_between_decides_nothing(world: MetersWorld) -> None:
     desk = Desk(world)
     await world.set_meter(world.meter_ids[0], power_limit_w=200)

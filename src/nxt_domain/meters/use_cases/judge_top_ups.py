@@ -85,8 +85,10 @@ async def _judge(tx: MetersTransaction, top_up: Interaction, meter: Meter | None
 async def _compare(tx: MetersTransaction, top_up: Interaction, meter: Meter) -> VerificationState:
     if top_up.token_issued_at is None or top_up.energy_kwh is None:
         return VerificationState.INCONCLUSIVE
-    observations, has_baseline = await tx.interactions.credit_observations(meter.id, top_up.token_issued_at)
-    since = observations[0].observed_at if observations else top_up.token_issued_at
+    # The minute that a token carries may lie ahead of its making [PAY-114], the energy can arrive before it.
+    issued_at = min(top_up.token_issued_at, top_up.created_at)
+    observations, has_baseline = await tx.interactions.credit_observations(meter.id, issued_at)
+    since = observations[0].observed_at if observations else issued_at
     return verify_top_up(
         top_up.energy_kwh,
         observations,
