@@ -34,6 +34,7 @@ from nxt_domain.messaging.use_cases import Dispatch, LeaseKeeper, Outcomes
 from nxt_domain.meters.use_cases.top_ups import TopUpCommands
 from nxt_domain.orders.model import PaymentChannel
 from nxt_domain.orders.use_cases.public_orders import PublicPurchase
+from nxt_domain.shared.json import Json
 from nxt_domain.shared.money import Currency
 from nxt_entrypoints.jobs.handlers import Handlers
 from nxt_entrypoints.jobs.relay import OutboxRelay
@@ -232,7 +233,12 @@ class Chain:
 
     async def _webhook(self, paid: tuple[str, int]) -> None:
         reference, transaction_id = paid
-        facts = {"id": transaction_id, "tx_ref": reference, "status": "successful", "amount": int(AMOUNT)}
+        facts: dict[str, Json] = {
+            "id": transaction_id,
+            "tx_ref": reference,
+            "status": "successful",
+            "amount": int(AMOUNT),
+        }
         await self._village.container.receive_gateway_event()("platform", {"event": "charge.completed", "data": facts})
 
     async def _deliver(self) -> int:

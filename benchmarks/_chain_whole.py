@@ -24,6 +24,7 @@ _UP = (sys.executable, "-m", "nxt_entrypoints.cli.main", "up", "--json", "--no-t
 _NO_DELAYS = ("--min-interval-ms", "0", "--speed", "1000", "--log-level", "WARNING")
 _STARTS_WITHIN_S = 120.0
 _GIVES_UP_AFTER_S = 90.0
+_PACED_S = 10.0
 _AMOUNT = 500
 _ROLES = ("api", "provisioning", "jobs", "telemetry", "simulators", "postgres", "valkey")
 _AGES = """
@@ -47,7 +48,8 @@ class Outcome:
     """What a load came to.
 
     Attributes:
-        settled_s: When the last order was settled, from the first purchase on.
+        paid_s: When the last payer had paid, seconds from the first purchase on.
+        settled_s: When the last order was settled.
         ended_s: When the last command had ended.
         settling: Ages of the orders at their settlement, seconds.
         delivering: Ages of the delivered orders when the meter had answered, seconds.
@@ -56,12 +58,28 @@ class Outcome:
     """
 
     orders: int
+    paid_s: float
     settled_s: float
     ended_s: float
     settling: Sequence[float]
     delivering: Sequence[float]
     cpu: Mapping[str, float]
     commits: int
+
+    @property
+    def paid_per_s(self) -> float:
+        """Purchases per second."""
+        return self.orders / self.paid_s
+
+    @property
+    def settled_per_s(self) -> float:
+        """Orders settled per second, until the last one was."""
+        return self.orders / self.settled_s
+
+    @property
+    def delivered_per_s(self) -> float:
+        """Orders whose energy the meter took per second, until the last command had ended."""
+        return len(self.delivering) / self.ended_s
 
 
 async def measure_whole(orders: int, at_once: int, peer: Pgbench) -> Report:
@@ -73,25 +91,29 @@ async def measure_whole(orders: int, at_once: int, peer: Pgbench) -> Report:
         peer: Runs afterwards, while the roles idle.
     """
     async with _product() as facts:
-        outcome = await Load(facts, at_once).run(orders)
+        full, paced = await Load(facts, at_once).run(orders)
         tps = await peer.measure(facts["relational_url"])
-    lost = outcome.orders - len(outcome.delivering)
+    undelivered = full.orders - len(full.delivering) + paced.orders - len(paced.delivering)
     figures = [
-        beside(peer, tps, "whole: orders settled", outcome.orders / outcome.settled_s),
-        beside(peer, tps, "whole: orders delivered", len(outcome.delivering) / outcome.ended_s),
-        *_latencies("settled after", outcome.settling),
-        *_latencies("delivered after", outcome.delivering),
-        Figure(case="whole: commits per order", ours=outcome.commits / orders, unit="commits"),
-        Figure(case="whole: refused or repeated to no avail", ours=lost, unit="orders"),
+        beside(peer, tps, "whole: orders settled", full.settled_per_s),
+        beside(peer, tps, "whole: orders delivered", full.delivered_per_s),
+        Figure(case="whole, half that load: orders paid", ours=paced.paid_per_s, unit="/s"),
+        *_latencies("settled after", paced.settling),
+        *_latencies("delivered after", paced.delivering),
+        Figure(case="whole: commits per order", ours=full.commits / orders, unit="commits"),
+        Figure(case="whole: paid and not delivered", ours=undelivered, unit="orders", beside="allowed", value=0),
     ]
-    rows = [(role, spent, spent / orders * 1e3) for role, spent in outcome.cpu.items()]
+    rows = [(role, spent, spent / orders * 1e3) for role, spent in full.cpu.items()]
     table = Table(title=f"whole, CPU of {orders} orders by role", columns=("role", "CPU s", "ms/order"), rows=rows)
     return Report(benchmark="chain", figures=figures, tables=[table])
 
 
 def _latencies(what: str, ages: Sequence[float]) -> Sequence[Figure]:
     shares = (("p50", 0.5), ("p99", 0.99))
-    return [Figure(case=f"whole: {what}, {name}", ours=percentile(ages, share), unit="s") for name, share in shares]
+    return [
+        Figure(case=f"whole, half that load: {what}, {name}", ours=percentile(ages, share), unit="s")
+        for name, share in shares
+    ]
 
 
 @asynccontextmanager
@@ -131,8 +153,10 @@ class Load:
         self._dice = random.Random(1)
         self._meters = [meter["external_reference"] for meter in facts["demo"]["meters"]]
 
-    async def run(self, orders: int) -> Outcome:
-        """Warm up, then buy ``orders`` times and wait for all commands to end, for a bounded time.
+    async def run(self, orders: int) -> tuple[Outcome, Outcome]:
+        """Warm up, buy ``orders`` times as fast as possible, then for some seconds at half the rate that came of it.
+
+        The first run tells how much goes through, the second how long one purchase takes when nothing queues.
 
         Raises:
             TimeoutError: Orders were not settled in time.
@@ -140,21 +164,28 @@ class Load:
         url = self._facts["relational_url"]
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as books, _session() as session:
             await self._load(books, session, len(self._meters))
-            progress(f"whole: {orders} orders")
-            return await self._load(books, session, orders)
+            progress(f"whole: {orders} orders at once")
+            full = await self._load(books, session, orders)
+            per_s = full.delivered_per_s / 2
+            some = max(1, min(orders, round(per_s * _PACED_S)))
+            progress(f"whole: {some} orders at {per_s:.0f} a second")
+            return full, await self._load(books, session, some, every_s=1 / per_s)
 
-    async def _load(self, books: psycopg.AsyncConnection[Any], session: aiohttp.ClientSession, orders: int) -> Outcome:
+    async def _load(
+        self, books: psycopg.AsyncConnection[Any], session: aiohttp.ClientSession, orders: int, every_s: float = 0.0
+    ) -> Outcome:
         (last,) = await _row(books, "select coalesce(max(id), 0) from orders")
         (commits,) = await _row(books, _COMMITS)
         before, began = self._cpu(), time.perf_counter()
-        payers = asyncio.gather(*(self._buy(session, number) for number in range(orders)))
-        settled_s, ended_s = await self._until_ended(books, last, orders, began)
-        await payers
+        payers = asyncio.create_task(self._pay(session, orders, every_s))
+        settled_s, ended_s = await self._until_ended(books, payers, last, orders, began)
+        paid_s = await payers
         spent = {role: seconds - before[role] for role, seconds in self._cpu().items()}
         (committed,) = await _row(books, _COMMITS)
         ages = await (await books.execute(_AGES, (last,))).fetchall()
         return Outcome(
             orders=orders,
+            paid_s=paid_s,
             settled_s=settled_s,
             ended_s=ended_s,
             settling=[age for age, _ in ages],
@@ -164,7 +195,7 @@ class Load:
         )
 
     async def _until_ended(
-        self, books: psycopg.AsyncConnection[Any], last: int, orders: int, began: float
+        self, books: psycopg.AsyncConnection[Any], payers: asyncio.Task[float], last: int, orders: int, began: float
     ) -> tuple[float, float]:
         settled_s = 0.0
         while (now := time.perf_counter() - began) < _GIVES_UP_AFTER_S:
@@ -173,8 +204,20 @@ class Load:
                 settled_s = now
             if ended == orders:
                 return settled_s, now
+            if payers.done():
+                payers.result()  # raises what befell a payer
             await asyncio.sleep(0.1)
         raise TimeoutError(f"of {orders} orders {settled} were settled and {ended} commands ended")
+
+    async def _pay(self, session: aiohttp.ClientSession, orders: int, every_s: float) -> float:
+        began = time.perf_counter()
+
+        async def one(number: int) -> None:
+            await asyncio.sleep(every_s * number)
+            await self._buy(session, number)
+
+        await asyncio.gather(*(one(number) for number in range(orders)))
+        return time.perf_counter() - began
 
     async def _buy(self, session: aiohttp.ClientSession, number: int) -> None:
         """Make one purchase as a browser would; every payer comes from an address of its own (R8)."""

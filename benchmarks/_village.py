@@ -142,30 +142,44 @@ class QuickNetwork(StubPush):
 
 @attrs.frozen(kw_only=True)
 class Village:
-    """The product in this process, over real stores; only radio and payment gateway are stand-ins."""
+    """The product in this process, over real stores; only radio and payment gateway are stand-ins.
+
+    Attributes:
+        environment: What the container was configured from, for further processes.
+    """
 
     container: Container
     gateway: PaidGateway
     network: QuickNetwork
     meters: Sequence[SeededMeter]
+    environment: Mapping[str, str]
 
 
 @asynccontextmanager
 async def open_village(stack: EmbeddedStack, meters: int) -> AsyncIterator[Village]:
-    """Seed a stack's databases and wire the container over them; no admission, no radio delays [R9]."""
+    """Seed a stack's databases and wire the container over them."""
     seeded = await asyncio.to_thread(build, stack.relational_url, meters)
-    container = Container(settings=load_settings(_environment(stack), [Role.JOBS]))
-    gateway = PaidGateway()
-    network = QuickNetwork(UlidFactory(container.clock()))
-    tuning = Tuning(min_interval_ms=0, max_in_flight=0)
-    container.merchant_accounts.override(providers.Object(OneAccount(gateway)))
-    container.plugins.override(providers.Object(PluginSet.of(push=[network], tunings={PLUGIN_ID: tuning})))
-    container.wake_ups.override(providers.Object(MemoryWakeUps()))
+    environment, gateway = _environment(stack), PaidGateway()
+    container = wire(environment, gateway)
+    network = container.plugins().push[PLUGIN_ID]
+    if not isinstance(network, QuickNetwork):
+        raise TypeError("the container was wired with another network")
     try:
-        yield Village(container=container, gateway=gateway, network=network, meters=seeded)
+        yield Village(container=container, gateway=gateway, network=network, meters=seeded, environment=environment)
     finally:
         await container.engine().dispose()
         await container.valkey().aclose()
+
+
+def wire(environment: Mapping[str, str], gateway: PaidGateway | None = None) -> Container:
+    """Wire the product's container with stand-ins for gateway and radio: no admission, no delays [R9]."""
+    container = Container(settings=load_settings(environment, [Role.JOBS]))
+    network = QuickNetwork(UlidFactory(container.clock()))
+    tuning = Tuning(min_interval_ms=0, max_in_flight=0)
+    container.merchant_accounts.override(providers.Object(OneAccount(gateway or PaidGateway())))
+    container.plugins.override(providers.Object(PluginSet.of(push=[network], tunings={PLUGIN_ID: tuning})))
+    container.wake_ups.override(providers.Object(MemoryWakeUps()))
+    return container
 
 
 def _environment(stack: EmbeddedStack) -> Mapping[str, str]:

@@ -1,0 +1,83 @@
+"""Every benchmark says what it does, and runs with tiny counts: ours, the peer or the limit, the ratio."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from tests.unit.benchmarks.conftest import FOLDER
+
+SCRIPTS = sorted(path.name for path in FOLDER.glob("*.py") if not path.name.startswith("_"))
+QUICK_PEER = ("--pgbench-scale", "1", "--pgbench-seconds", "1", "--pgbench-runs", "1")
+NO_PEER = ("--pgbench-seconds", "0")
+
+
+def run(script: str, *arguments: str, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(FOLDER / script), *arguments],
+        capture_output=True, text=True, timeout=timeout_s, check=False,
+    )  # fmt: skip
+
+
+def report(script: str, *arguments: str) -> dict[str, Any]:
+    done = run(script, "--json", *arguments)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def figures(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {figure["case"]: figure for figure in document["figures"]}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_each_explains_itself(script: str) -> None:
+    done = run(script, "--help")
+    assert done.returncode == 0
+    assert f"python benchmarks/{script}" in done.stdout, "how to run it"
+    assert "--json" in done.stdout
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_each_is_described(script: str) -> None:
+    assert f"`{script}`" in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def test_codec() -> None:
+    found = figures(report("codec.py", "0.01"))
+    assert found["encode a token"]["value"] == 2000
+    assert all(figure["ratio"] > 1 for figure in found.values())
+
+
+def test_settlement_beside_pgbench() -> None:
+    """[R46] the worker's own code, and the peer on the same server in the same run."""
+    document = report("settlement.py", "--orders", "12", "--workers", "1", *QUICK_PEER)
+    (figure,) = document["figures"]
+    assert figure["ours"] > 0
+    assert figure["ratio"] == pytest.approx(figure["ours"] / figure["value"])
+    ((workers, *costs),) = document["tables"][0]["rows"]
+    assert workers == 1
+    assert len(costs) == 3
+
+
+def test_the_chain_step_by_step() -> None:
+    document = report("chain.py", "--only", "steps", "--orders", "20", "--meters", "5", *NO_PEER)
+    assert figures(document)["steps: whole chain, one process"]["ours"] > 0
+    steps = {row[0]: row for row in document["tables"][0]["rows"]}
+    assert next(iter(steps)) == "initialise"
+    assert {"store the webhook", "verify", "settle", "claim and send", "take events in", "publish news"} <= set(steps)
+    assert all(milliseconds > 0 for _, _, milliseconds, *_ in steps.values())
+
+
+@pytest.mark.e2e
+def test_the_chain_through_all_processes() -> None:
+    document = report("chain.py", "--only", "whole", "--orders", "10", "--at-once", "2", *NO_PEER)
+    found = figures(document)
+    assert found["whole: paid and not delivered"]["ours"] == 0
+    assert found["whole: orders settled"]["ours"] >= found["whole: orders delivered"]["ours"] > 0
+    roles = {row[0]: row[1] for row in document["tables"][0]["rows"]}
+    assert roles["jobs"] > 0
+    assert roles["api"] > 0
+    assert roles["postgres"] > 0
