@@ -111,6 +111,7 @@ class InitialisePublicOrder:
         async with self._begin() as tx:
             await self._refuse_known_reference(tx, purchase.external_reference)
             meter = await tx.orders.meter_for_sale(number) if is_storable(number) else None
+            await tx.commit()
         if meter is None:
             raise NotFound(f"Could not find meter with external reference {number}", code="METER_UNKNOWN")
         if not meter.is_ready:
