@@ -373,17 +373,18 @@ class Product:
 
         await until(reached, within_s, f"{wanted!r} of: {statement} (last: {last})")
 
-    def let_leases_lapse(self, pid: int) -> None:
-        """Let the minute pass for which a killed process still holds what it had claimed [DM-17] [PAY-121]."""
+    def let_leases_lapse(self, pid: int | None = None) -> None:
+        """Let the minute pass for which a process that is gone (None: all of them) holds its claims [DM-17] [PAY-121]."""
+        owner = "%" if pid is None else f"%:{pid}:%"
         for table in ("internal.outbox_tasks", "messaging.device_messages"):
-            lapsed = f"update {table} set lease_until = now() where lease_owner like %s returning id"
-            self.rows(lapsed, f"%:{pid}:%")
+            self.rows(f"update {table} set lease_until = now() where lease_owner like %s returning id", owner)
 
-    def let_patience_end(self, interaction_id: int) -> None:
-        """Let the quarter of an hour pass that a message waits for news of its gateway [DM-166]."""
+    def let_patience_end(self, interaction_id: int | None = None) -> None:
+        """Let the time pass that a message (None: each) waits for news, or for its next attempt [DM-166] [DM-54]."""
         self.rows(
-            "update messaging.device_messages set due_at = now() where correlation_id = %s returning id",
-            str(interaction_id),
+            "update messaging.device_messages set due_at = now() where due_at is not null "
+            "and correlation_id = coalesce(%s::text, correlation_id) returning id",
+            interaction_id,
         )
 
     def run_job(self, name: str) -> None:
