@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import json
 import os
 import signal
 from collections.abc import Mapping, Sequence
@@ -125,6 +127,36 @@ async def test_reports_that_come_twice_count_once(product: Product) -> None:
     for payload in payloads[:5]:
         await _send(product, [payload, payload])
     assert product.rows(_HOURS, plane="series") == before
+
+
+async def test_keys_that_are_lost(product: Product) -> None:
+    """A decoder key written by a client is sealed within seconds; without the data keys the doctor says it is lost.
+
+    (R15, R59) [REL-141]
+    """
+    number = product.meters()[0]
+    key = "0123456789ABCDEF0123456789ABCDEF"
+    product.rows("update meters set decoder_key = %s where external_reference = %s returning id", key, number)
+    assert product.rows("select 1 from meters where decoder_key is not null") == []
+    await product.until_value(0, "select count(*) from internal.secret_inbox", within_s=8)
+    sealed = """
+        select s.ciphertext from internal.secrets s join internal.meter_secrets k on k.decoder_key_id = s.id
+        join meters m on m.id = k.meter_id where m.external_reference = %s
+    """
+    assert key.encode() not in bytes(product.value(sealed, number))
+    assert product.doctor().returncode == 0
+    credentials = product.data / "credentials.json"
+    kept = credentials.read_text()
+    try:
+        other = f"other:{base64.b64encode(os.urandom(32)).decode()}"
+        credentials.write_text(json.dumps({**json.loads(kept), "data_key": other}))
+        without = product.doctor()
+        assert without.returncode == 1
+        assert "decoder and merchant keys are lost" in without.stdout
+        assert "set NXT_SECRETS_KEYS with the keys demo" in without.stdout
+    finally:
+        credentials.write_text(kept)
+    assert product.doctor().returncode == 0
 
 
 _WAITING = (

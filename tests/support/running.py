@@ -374,7 +374,7 @@ class Product:
         await until(reached, within_s, f"{wanted!r} of: {statement} (last: {last})")
 
     def let_leases_lapse(self, pid: int | None = None) -> None:
-        """Let the minute pass for which a process that is gone (None: all of them) holds its claims [DM-17] [PAY-121]."""
+        """Let the minute pass for which a dead process (None: any) holds claims [DM-17] [PAY-121]."""
         owner = "%" if pid is None else f"%:{pid}:%"
         for table in ("internal.outbox_tasks", "messaging.device_messages"):
             self.rows(f"update {table} set lease_until = now() where lease_owner like %s returning id", owner)
@@ -394,6 +394,10 @@ class Product:
 
         with Redis.from_url(self.told["valkey_url"]) as connection:
             Queue("nxt-jobs", connection=connection).enqueue("nxt_entrypoints.jobs.rq_threads.run_job", name)
+
+    def doctor(self) -> subprocess.CompletedProcess[str]:
+        """Run ``nxt doctor`` on it."""
+        return self.home.run("doctor", "--data", str(self.data))
 
     def audit(self) -> subprocess.CompletedProcess[str]:
         """Run ``nxt ledger audit`` on it (R35)."""
