@@ -11,7 +11,7 @@ nox.options.reuse_existing_virtualenvs = True
 nox.needs_version = ">=2024.10"
 
 _SOURCES = ("src", "tests", "benchmarks", "examples", "tools", "alembic", "noxfile.py")
-_PYTEST = ("pytest", "-n", "auto", "--dist", "loadgroup")
+_PYTEST = ("pytest", "-n", "auto", "--dist", "loadfile")
 
 
 def _install(session: nox.Session, extra: str) -> None:

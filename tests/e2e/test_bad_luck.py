@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.support.running import Answer, Product
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("product")]
+pytestmark = pytest.mark.e2e
 
 _FINITE = "amount must be a number conforming to the specified constraints"
 _TABLES = (

@@ -16,7 +16,7 @@ import attrs
 import pytest
 from tests.support.running import Home, Product, Purchase, listening, until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("product-life")]
+pytestmark = pytest.mark.e2e
 
 _MEMBERS = {
     "pid", "data", "urls", "simulators", "relational_url", "series_url", "valkey_url", "mqtt_url", "credentials",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.support.running import Home
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("product-life")]
+pytestmark = pytest.mark.e2e
 
 _HIDDEN = """
 import os, sys

@@ -11,7 +11,7 @@ from decimal import Decimal
 import pytest
 from tests.support.running import Product, Purchase, until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("product")]
+pytestmark = pytest.mark.e2e
 
 
 async def test_jobs_die_between_settlement_and_delivery(product: Product) -> None:

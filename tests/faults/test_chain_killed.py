@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from tests.support.running import SHARED, Home, Product, until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.nightly, pytest.mark.xdist_group("product-life")]
+pytestmark = [pytest.mark.e2e, pytest.mark.nightly]
 
 
 @pytest.fixture

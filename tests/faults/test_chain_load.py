@@ -10,7 +10,7 @@ from itertools import cycle, islice
 import pytest
 from tests.support.running import Product, Purchase, purchase_of, until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("product")]
+pytestmark = pytest.mark.e2e
 
 _PURCHASES = 200
 _AMOUNTS = (250, 300, 500, 700, 1000)

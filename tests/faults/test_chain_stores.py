@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from tests.support.running import Product, listening, until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("product")]
+pytestmark = pytest.mark.e2e
 
 _HOURS = "select * from meter_snapshot_1_h order by meter_id, created_at"
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.support.running import Product, Purchase, until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("product")]
+pytestmark = pytest.mark.e2e
 
 
 async def test_the_payment_gateway_is_down(product: Product) -> None:

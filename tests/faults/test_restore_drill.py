@@ -13,7 +13,7 @@ from tests.support.running import Home, Product, Purchase, until
 from nxt_entrypoints.embedded.data_dir import DataDir
 from nxt_entrypoints.embedded.postgres import EmbeddedPostgres, binaries
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("product-life")]
+pytestmark = pytest.mark.e2e
 
 OPTIONS = ("--no-traffic", "--min-interval-ms", "20", "--speed", "20")
 COUNTS = {
