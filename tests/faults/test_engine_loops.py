@@ -345,7 +345,9 @@ async def test_processes_killed_in_the_middle_of_sending(
         for process in processes:
             process.send_signal(signal.SIGTERM)
         codes = [process.wait(timeout=20) for process in processes]
-    assert codes == [0, 0]
+    # The one started last may be told to end before it listens.
+    assert codes[0] == 0
+    assert codes[1] in {0, -signal.SIGTERM}
     sent = Counter(network.read_text().split())
     assert max(sent.values()) == 1
     told = await ends(world)
