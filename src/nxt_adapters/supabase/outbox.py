@@ -30,9 +30,9 @@ _ADD = text(
     """
 )
 
-# Of each stream only the oldest open task is due; tasks held by others are skipped, not waited for. The first of a
-# stream is asked for in its order, because only the index on streams gives that: no statistics, however stale, make the
-# planner read all open tasks instead.
+# Of each stream only the oldest open task is due; tasks held by others are skipped, not waited for. What is open in a
+# stream is asked for in the words of the index on streams, since the planner, whose statistics are often from a moment
+# when nothing was open, would else walk through all open tasks for each.
 _CLAIM = text(
     """
     with due as (
@@ -41,10 +41,10 @@ _CLAIM = text(
             where done_at is null and dropped_at is null and t.kind = wanted.kind
                 and next_attempt_at <= statement_timestamp()
                 and (lease_until is null or lease_until <= statement_timestamp())
-                and (stream_key is null or id = (
-                    select first.id from internal.outbox_tasks first
-                    where first.stream_key = t.stream_key and first.done_at is null and first.dropped_at is null
-                    order by first.id limit 1))
+                and (stream_key is null or not exists (
+                    select from internal.outbox_tasks earlier
+                    where earlier.stream_key = t.stream_key and earlier.id < t.id
+                        and coalesce(earlier.done_at, earlier.dropped_at) is null))
             order by next_attempt_at
             limit :limit
             for update skip locked

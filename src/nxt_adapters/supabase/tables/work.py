@@ -49,7 +49,7 @@ outbox_tasks = Table(
         "ix_outbox_tasks_open_stream",
         "stream_key",
         "id",
-        postgresql_where=text("done_at is null and dropped_at is null and stream_key is not null"),
+        postgresql_where=text("coalesce(done_at, dropped_at) is null and stream_key is not null"),
     ),
     Index("ix_outbox_tasks_done_at", "done_at", postgresql_where=text("done_at is not null")),
     Index("ix_outbox_tasks_order_id", "order_id", postgresql_where=text("order_id is not null")),
