@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 import pytest
-from tests.support.running import Home, Product, Purchase, listening, until
+from tests.support.running import Home, Product, Purchase, alone, listening, until
 
 pytestmark = pytest.mark.e2e
 
@@ -37,13 +37,10 @@ class Life:
 
 @pytest.fixture(scope="module")
 def life() -> Iterator[Life]:
-    home = Home()
-    try:
+    with alone() as home:
         lived = Life(home, Product.start(home, "--data", str(home.path / "data")))
         yield lived
         lived.product.stop()
-    finally:
-        home.remove()
 
 
 async def test_villagers_buy_without_being_asked(life: Life) -> None:

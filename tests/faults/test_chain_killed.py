@@ -7,16 +7,15 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from tests.support.running import SHARED, Home, Product, until
+from tests.support.running import SHARED, Home, Product, alone, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.nightly]
 
 
 @pytest.fixture
 def home() -> Iterator[Home]:
-    made = Home()
-    yield made
-    made.remove()
+    with alone() as made:
+        yield made
 
 
 async def test_everything_dies_at_once(home: Home) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.running import Home, Product, Purchase, until
+from tests.support.running import Home, Product, Purchase, alone, until
 
 from nxt_entrypoints.embedded.data_dir import DataDir
 from nxt_entrypoints.embedded.postgres import EmbeddedPostgres, binaries
@@ -24,9 +24,8 @@ COUNTS = {
 
 @pytest.fixture
 def home() -> Iterator[Home]:
-    home = Home()
-    yield home
-    home.remove()
+    with alone() as home:
+        yield home
 
 
 def run(program: str, *arguments: object) -> None:

@@ -446,6 +446,17 @@ class Shared:
 SHARED = Shared()
 
 
+@contextlib.contextmanager
+def alone() -> Iterator[Home]:
+    """A home for a product of the test's own; the shared one ends, so that a worker runs one at a time."""
+    SHARED.stop()
+    home = Home()
+    try:
+        yield home
+    finally:
+        home.remove()
+
+
 async def _mended(running: Product) -> None:
     for name in ("chirpstack", "flutterwave", "victron", "sms"):
         await running.control(name, **_HEALTHY)
