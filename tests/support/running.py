@@ -9,14 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -28,6 +24,9 @@ import aiohttp
 import attrs
 import psycopg
 from psycopg.rows import dict_row
+
+from tests.support.answers import Answer, decode, encode, header_names
+from tests.support.home import Home, command, command_line, descendants
 
 START_WITHIN_S = 90.0
 STOP_WITHIN_S = 45.0
@@ -45,15 +44,6 @@ _HEALTHY = {
 _TIMEOUT = aiohttp.ClientTimeout(total=20)
 _dice = random.Random()
 T = TypeVar("T")
-
-
-@attrs.frozen
-class Answer:
-    """An HTTP answer; numbers of JSON bodies are ``Decimal`` where they have a fraction."""
-
-    status: int
-    body: Any
-    text: str = attrs.field(repr=False, default="")
 
 
 @attrs.frozen(kw_only=True)
@@ -74,60 +64,6 @@ def purchase_of(answer: Answer, meter: str, amount: int) -> Purchase:
         meter=meter,
         amount=Decimal(amount),
     )
-
-
-class Home:
-    """A private surrounding: everything that a product writes outside its data directory lands here."""
-
-    def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="nxt-e2e-", dir="/tmp"))
-        self.path.chmod(0o711)  # the database runs as another user when we are root, and passes through
-        for name in ("tmp", "run", "cwd"):
-            (self.path / name).mkdir(mode=0o711 if name == "tmp" else 0o700)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What the product sees of ours: enough to find Python, nothing that could configure it."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
-        return {**kept, "TMPDIR": str(self.path / "tmp"), "XDG_RUNTIME_DIR": str(self.path / "run")}
-
-    def run(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Run another ``nxt`` command in this home, to its end."""
-        return subprocess.run(
-            command(*arguments),
-            env={**self.environment, **(env or {})},
-            cwd=self.path / "cwd",
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    def remove(self) -> None:
-        """Throw it away."""
-        shutil.rmtree(self.path, ignore_errors=True)
-
-    def leftovers(self) -> list[str]:
-        """Files that something running here made outside its data directory."""
-        runtime = self.path / "run" / "nxt-backend"
-        return sorted(str(path) for path in [*(self.path / "tmp").iterdir(), *runtime.glob("*")])
-
-    def processes(self) -> list[int]:
-        """Ids of living processes whose environment or command line names this home."""
-        found = []
-        mark = os.fsencode(str(self.path))
-        for entry in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                if int(entry.name) == os.getpid() or b") Z " in (entry / "stat").read_bytes():
-                    continue
-                if mark in (entry / "environ").read_bytes() or mark in (entry / "cmdline").read_bytes():
-                    found.append(int(entry.name))
-        return found
-
-
-def command(*arguments: str) -> list[str]:
-    """The command line of ``nxt`` from this checkout."""
-    return [sys.executable, "-m", "nxt_entrypoints.cli.main", *arguments]
 
 
 class Product:
@@ -233,7 +169,7 @@ class Product:
             "simulators": ("nxt_entrypoints.simulators",),
         }
         wanted = marks.get(child, ("nxt_entrypoints.cli.main", f"\0{child}\0"))
-        found = [pid for pid in _descendants(self.process.pid) if all(mark in _command_line(pid) for mark in wanted)]
+        found = [pid for pid in descendants(self.process.pid) if all(mark in command_line(pid) for mark in wanted)]
         if not found:
             raise ProcessLookupError(child)
         return min(found)
@@ -267,14 +203,14 @@ class Product:
         self, method: str, url: str, body: object = None, *, data: bytes | None = None, **headers: str
     ) -> Answer:
         """Make a request; every call comes from a client address of its own (R8)."""
-        content = data if data is not None else None if body is None else _encode(body)
-        given = {"X-Forwarded-For": address(), "Content-Type": "application/json", **_named(headers)}
+        content = data if data is not None else None if body is None else encode(body)
+        given = {"X-Forwarded-For": address(), "Content-Type": "application/json", **header_names(headers)}
         async with (
             aiohttp.ClientSession(timeout=_TIMEOUT) as session,
             session.request(method, url, data=content, headers=given) as answer,
         ):
             text = await answer.text()
-            return Answer(answer.status, _decode(text), text)
+            return Answer(answer.status, decode(text), text)
 
     async def get(self, url: str, **headers: str) -> Answer:
         """Make a GET request; status 0: nobody answers."""
@@ -535,43 +471,3 @@ def _accepts(url: str) -> bool:
     with contextlib.suppress(OSError), socket.create_connection((parts.hostname or "", parts.port or 0), timeout=1):
         return True
     return False
-
-
-def _descendants(pid: int) -> list[int]:
-    """All processes below one, itself left out."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-    found, edge = [], [pid]
-    while edge:
-        edge = [child for child, parent in parents.items() if parent in edge]
-        found += edge
-    return found
-
-
-def _command_line(pid: int) -> str:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    return ""
-
-
-def _named(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.replace("_", "-"): value for name, value in headers.items()}
-
-
-def _encode(body: object) -> bytes:
-    return json.dumps(body, default=_plain).encode()
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    raise TypeError(type(value).__name__)
-
-
-def _decode(text: str) -> Any:
-    try:
-        return json.loads(text, parse_float=Decimal)
-    except ValueError:
-        return None
