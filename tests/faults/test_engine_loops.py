@@ -200,13 +200,13 @@ async def test_an_engine_without_a_store_goes_on_when_it_is_back(world: Postgres
     """[DM-189] Connections are cut again and again; nothing is lost, nothing ends twice."""
     town = Town(world)
     engine = town.engine(max_sends=10)
-    ids = await town.enqueue(*[push_message(number, network=number % 5) for number in range(300)])
+    ids = await town.enqueue(*[push_message(number, network=number % 5) for number in range(900)])
     async with await psycopg.AsyncConnection.connect(relational_url, autocommit=True) as killer:
         engine.start()
         for _ in range(8):
             await asyncio.sleep(0.1)
             await killer.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity"
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
                 " where datname = current_database() and application_name = 'nxt'"
             )
     assert not await is_empty(world), "it was cut off in the middle of its work"
