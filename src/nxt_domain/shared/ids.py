@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 
 from nxt_domain.shared.clock import Clock
@@ -11,6 +11,8 @@ from nxt_domain.shared.clock import Clock
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 _RANDOM_BITS = 80
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class UlidFactory:
@@ -27,7 +29,7 @@ class UlidFactory:
 
     def __call__(self) -> str:
         """Return the next id."""
-        millis = int(self._clock.now().timestamp() * 1000)
+        millis = (self._clock.now() - _EPOCH) // _MILLISECOND  # whole numbers: floats lose a millisecond
         fresh = (millis << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
         with self._lock:
             # Within one millisecond, or after the clock stepped back, count on from the last id.
@@ -45,9 +47,9 @@ def ulid_time(ulid: str) -> datetime:
         raise ValueError(f"not a ULID: {ulid!r}")
     try:
         millis = sum(_VALUES[letter] << (5 * place) for place, letter in enumerate(reversed(ulid[:10])))
-    except KeyError as unknown:
+        return _EPOCH + millis * _MILLISECOND
+    except (KeyError, OverflowError) as unknown:
         raise ValueError(f"not a ULID: {ulid!r}") from unknown
-    return datetime.fromtimestamp(millis / 1000, UTC)
 
 
 def _encode(value: int) -> str:
