@@ -266,7 +266,7 @@ class Messaging(RuleBasedStateMachine):
     def a_message_waits_for_its_own_attempt(self) -> None:
         """[DM-16, DM-55] A reply that comes after its attempt was given up never stands for the next one.
 
-        Who takes over adopts what the network's queue holds, even if a slow engine put it there late: better than a third.
+        Who takes over adopts what the network's queue holds, even if a slow engine put it there late.
         """
         for message in self._live().values():
             if message.delivery_queue_id:
