@@ -5,7 +5,6 @@ A single test per run of the product would cost a start each; so the parts of a 
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import time
 from collections.abc import Iterator
@@ -135,7 +134,7 @@ async def test_the_customer_is_told_once(life: Life) -> None:
 async def test_a_second_operator_runs_beside(life: Life) -> None:
     """Two demos of one user don't get in each other's way, and status needs to know which is meant (R37)."""
     other_data = life.home.path / "other"
-    other = await asyncio.to_thread(Product.start, life.home, "--data", str(other_data), "--no-traffic")
+    other = Product.start(life.home, "--data", str(other_data), "--no-traffic")
     try:
         assert {*other.told["urls"].values()}.isdisjoint(life.product.told["urls"].values())
         undecided = life.home.run("status", "--json")
@@ -147,7 +146,7 @@ async def test_a_second_operator_runs_beside(life: Life) -> None:
         unknown = life.product.rows("select 1 from orders where external_reference = %s", purchase.reference)
         assert unknown == []
     finally:
-        assert await asyncio.to_thread(other.stop) == 0
+        assert other.stop() == 0
     assert life.product.status()["ready"] is True
 
 
@@ -183,7 +182,7 @@ async def test_a_second_start_goes_on_from_there(life: Life) -> None:
     """Orders, books, credentials, addresses and the meters' credit outlive a restart (R37)."""
     first, purchase = life.product, life.bought
     assert purchase is not None
-    life.product = await asyncio.to_thread(Product.start, life.home, "--data", str(first.data), "--no-traffic")
+    life.product = Product.start(life.home, "--data", str(first.data), "--no-traffic")
     second = life.product
     same = ("urls", "simulators", "relational_url", "demo")
     assert {name: second.told[name] for name in same} == {name: first.told[name] for name in same}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from collections.abc import Iterator
 
@@ -21,7 +20,7 @@ def home() -> Iterator[Home]:
 async def test_everything_dies_at_once(home: Home) -> None:
     """A settled purchase that was not delivered is delivered once by the next life [PAY-125] [PAY-126] (R37, R38)."""
     data = ("--data", str(home.path / "data"))
-    first = await asyncio.to_thread(Product.start, home, *data, *SHARED.OPTIONS)
+    first = Product.start(home, *data, *SHARED.OPTIONS)
     number = first.meters()[0]
     before = await first.meter(number)
     await first.control("chirpstack", down=True)
@@ -35,7 +34,7 @@ async def test_everything_dies_at_once(home: Home) -> None:
 
     await until(gone, 30, "all processes to end with it")
     assert first.listens() == []
-    second = await asyncio.to_thread(Product.start, home, *data, *SHARED.OPTIONS)
+    second = Product.start(home, *data, *SHARED.OPTIONS)
     try:
         second.let_leases_lapse()
         view = await second.until_command(purchase, "SUCCESSFUL", within_s=60)
@@ -44,13 +43,13 @@ async def test_everything_dies_at_once(home: Home) -> None:
         assert meter["tokens_accepted"] - before["tokens_accepted"] == 1
         assert second.audit().returncode == 0
     finally:
-        assert await asyncio.to_thread(second.stop) == 0
+        assert second.stop() == 0
     assert [home.leftovers(), home.processes(), second.listens()] == [[], [], []]
 
 
 async def test_a_temporary_folder_is_cleared_by_the_next(home: Home) -> None:
     """Without ``--data`` a killed demo leaves its folder; the next start of the same user takes it away (R37)."""
-    first = await asyncio.to_thread(Product.start, home, "--no-traffic")
+    first = Product.start(home, "--no-traffic")
     folder = first.data
     first.process.send_signal(signal.SIGKILL)
     first.process.wait()
@@ -60,7 +59,7 @@ async def test_a_temporary_folder_is_cleared_by_the_next(home: Home) -> None:
         return home.processes() == []
 
     await until(gone, 30, "all processes to end with it")
-    second = await asyncio.to_thread(Product.start, home, "--no-traffic")
+    second = Product.start(home, "--no-traffic")
     assert not folder.exists()
-    assert await asyncio.to_thread(second.stop) == 0
+    assert second.stop() == 0
     assert home.leftovers() == []

@@ -41,7 +41,7 @@ async def test_nothing_is_lost_or_doubled_whatever_dies(product: Product) -> Non
     await _delivered(product, purchases)
     for number in product.meters():
         bought = [purchase for purchase in purchases if purchase.meter == number]
-        energy = sum((await _energy(product, purchase) for purchase in bought), Decimal(0))
+        energy = sum([await _energy(product, purchase) for purchase in bought], Decimal(0))
         meter = await product.meter(number)
         assert meter["credited_kwh_total"] - before[number]["credited_kwh_total"] == energy, number
         assert meter["tokens_accepted"] - before[number]["tokens_accepted"] == len(bought), number

@@ -14,23 +14,27 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 import attrs
-import psycopg
-from psycopg.rows import dict_row
 
+from nxt_entrypoints.supervisor.leashed import leashed
 from tests.support.answers import Answer, decode, encode, header_names
 from tests.support.home import Home, command, command_line, descendants
+from tests.support.planes import Planes
+from tests.support.waiting import until
 
 START_WITHIN_S = 90.0
 STOP_WITHIN_S = 45.0
-_POLL_S = 0.1
+_PATIENCE_S = 4.0
+_DELIVERED = """
+    select count(*) from meter_interactions where order_id = any(%s) and meter_interaction_status = 'SUCCESSFUL'
+"""
 _HEALTHY = {
     "latency_ms": [0, 0],
     "down": False,
@@ -43,7 +47,6 @@ _HEALTHY = {
 }
 _TIMEOUT = aiohttp.ClientTimeout(total=20)
 _dice = random.Random()
-T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True)
@@ -66,7 +69,7 @@ def purchase_of(answer: Answer, meter: str, amount: int) -> Purchase:
     )
 
 
-class Product:
+class Product(Planes):
     """A running ``nxt up``.
 
     Attributes:
@@ -82,12 +85,15 @@ class Product:
 
     @classmethod
     def start(cls, home: Home, *options: str) -> Product:
-        """Start ``nxt up --json`` and wait for its line."""
+        """Start ``nxt up --json`` and wait for its line; it ends with us, however we end.
+
+        To be called from the main thread, which holds the leash.
+        """
         began = time.monotonic()
         errors = home.path / "stderr"
         with errors.open("a") as stderr:
             process = subprocess.Popen(
-                command("up", "--json", *options),
+                leashed(command("up", "--json", *options), stop=signal.SIGTERM),
                 env=home.environment,
                 cwd=home.path / "cwd",
                 stdin=subprocess.DEVNULL,
@@ -282,54 +288,22 @@ class Product:
 
         return await until(reached, within_s, f"{status} of order {purchase.order_id}")
 
-    # -- the databases --------------------------------------------------------------------------
+    async def until_delivered(self, purchases: Sequence[Purchase], within_s: float = 60.0) -> None:
+        """Wait until all top-ups are delivered; what would only wait for a clock is not waited for.
 
-    def rows(self, statement: str, *values: object, plane: str = "relational") -> list[dict[str, Any]]:
-        """Ask a database, as its owner."""
-        with (
-            psycopg.connect(self.told[f"{plane}_url"], autocommit=True, row_factory=dict_row) as connection,
-            connection.cursor() as cursor,
-        ):
-            return cursor.execute(statement, values).fetchall()  # type: ignore[arg-type]  # tests' own texts
+        Leases of processes that died, and patience with news that were posted while nobody listened, are made to end.
+        """
+        orders = [purchase.order_id for purchase in purchases]
+        ends = time.monotonic() + within_s
+        while time.monotonic() < ends:
+            with contextlib.suppress(AssertionError):
+                await self.until_value(len(orders), _DELIVERED, orders, within_s=_PATIENCE_S)
+                return
+            self.let_leases_lapse()
+            self.let_patience_end()
+        await self.until_value(len(orders), _DELIVERED, orders, within_s=0)
 
-    def value(self, statement: str, *values: object, plane: str = "relational") -> Any:
-        """Ask a database for one value."""
-        (row,) = self.rows(statement, *values, plane=plane)
-        return next(iter(row.values()))
-
-    async def until_value(
-        self, wanted: object, statement: str, *values: object, within_s: float = 30.0, plane: str = "relational"
-    ) -> None:
-        """Wait until a database gives a value."""
-        last: list[object] = []
-
-        async def reached() -> bool:
-            last[:] = [self.value(statement, *values, plane=plane)]
-            return last == [wanted]
-
-        await until(reached, within_s, f"{wanted!r} of: {statement} (last: {last})")
-
-    def let_leases_lapse(self, pid: int | None = None) -> None:
-        """Let the minute pass for which a dead process (None: any) holds claims [DM-17] [PAY-121]."""
-        owner = "%" if pid is None else f"%:{pid}:%"
-        for table in ("internal.outbox_tasks", "messaging.device_messages"):
-            self.rows(f"update {table} set lease_until = now() where lease_owner like %s returning id", owner)
-
-    def let_patience_end(self, interaction_id: int | None = None) -> None:
-        """Let the time pass that a message (None: each) waits for news, or for its next attempt [DM-166] [DM-54]."""
-        self.rows(
-            "update messaging.device_messages set due_at = now() where due_at is not null "
-            "and correlation_id = coalesce(%s::text, correlation_id) returning id",
-            interaction_id,
-        )
-
-    def run_job(self, name: str) -> None:
-        """Ask for a job of the calendar now, by hand, as operators may [PAY-196]."""
-        from redis import Redis  # noqa: PLC0415 - with its jobs, the only use here
-        from rq import Queue  # noqa: PLC0415 - as above
-
-        with Redis.from_url(self.told["valkey_url"]) as connection:
-            Queue("nxt-jobs", connection=connection).enqueue("nxt_entrypoints.jobs.rq_threads.run_job", name)
+    # -- operators' commands ---------------------------------------------------------------------
 
     def doctor(self) -> subprocess.CompletedProcess[str]:
         """Run ``nxt doctor`` on it."""
@@ -402,18 +376,6 @@ async def _mended(running: Product) -> None:
             return (await running.get(url)).status == 200
 
         await until(ready, 40, f"{role} to be ready")
-
-
-async def until(look: Callable[[], Awaitable[T | None]], within_s: float, what: str) -> T:
-    """Look again and again until there is something; say what was missing when time is up."""
-    deadline = time.monotonic() + within_s
-    while True:
-        found = await look()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within_s:g} s: {what}")
-        await asyncio.sleep(_POLL_S)
 
 
 @contextlib.asynccontextmanager
