@@ -48,6 +48,7 @@ from nxt_entrypoints.api.webhook_secrets import WebhookGuard
 from nxt_entrypoints.settings.settings import Settings
 from nxt_entrypoints.wiring import identity, messages, metering, payments
 from nxt_entrypoints.wiring.secrets import secret_box
+from nxt_entrypoints.wiring.sites import Sites
 
 
 def process_name() -> str:
@@ -99,6 +100,9 @@ class Container(containers.DeclarativeContainer):
     # One transaction over the relational plane.
     unit_of_work = providers.Factory(SupabaseUnitOfWork, engine, device_messages.provider)
     begin = unit_of_work.provider
+
+    # Areas of routes.
+    sites = providers.Container(Sites, begin=providers.Object(begin))
 
     # Meters.
     token_makers = providers.Singleton(metering.token_makers, settings)

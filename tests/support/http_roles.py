@@ -35,11 +35,29 @@ class Verb:
         self.answer = answer
         self.calls: list[tuple[Any, ...]] = []
 
-    async def __call__(self, *args: Any) -> Any:
-        self.calls.append(args)
+    async def __call__(self, *args: Any, **options: Any) -> Any:
+        self.calls.append((*args, *options.values()))
         if isinstance(self.answer, Exception):
             raise self.answer
-        return self.answer(*args) if callable(self.answer) else self.answer
+        return self.answer(*args, **options) if callable(self.answer) else self.answer
+
+
+class Area:
+    """A group of use cases that nobody told what to answer: each is made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._verbs: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self._verbs.setdefault(name, _VerbWithMethods())
+
+
+class _VerbWithMethods(Area, Verb):
+    def __init__(self) -> None:
+        Area.__init__(self)
+        Verb.__init__(self)
 
 
 class Secrets:
@@ -71,6 +89,7 @@ class Services:
     """The use cases of all roles."""
 
     def __init__(self) -> None:
+        self.sites = Area()
         self.initialise_public_order = Verb(_initialised)
         self.check_public_order = Verb(
             PublicView(status=OrderStatus.PENDING, amount=Decimal("5.50"), external_reference="r")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from nxt_adapters.memory.audit import MemoryAuditTrail
 from nxt_adapters.memory.database import MemoryClock, MemoryDatabase, MemoryTransaction
 from nxt_adapters.memory.grids import MemoryGridTwins
 from nxt_adapters.memory.interactions import MemoryInteractions
@@ -21,8 +22,10 @@ from nxt_adapters.memory.notifications import MemoryNotificationQueue
 from nxt_adapters.memory.outbox import MemoryOutboxQueue, MemoryOutboxTable
 from nxt_adapters.memory.payments import MemoryPayments
 from nxt_adapters.memory.plugins import StubPull, StubPush
+from nxt_adapters.memory.tenant import MemoryTenantRepositories
 from nxt_adapters.memory.tokens import MemoryTokenIssues
 from nxt_adapters.memory.wakeups import MemoryWakeUps
+from nxt_domain.identity.scope import Scope
 from nxt_domain.messaging.ports import Courier, DeviceMessages
 from nxt_domain.messaging.tuning import DeliveryPolicy
 from nxt_domain.shared.ids import UlidFactory
@@ -50,6 +53,11 @@ class MemoryUnitOfWork(MemoryPayments):
         self.grids = MemoryGridTwins(database)
         self.token_issues = MemoryTokenIssues(database)
         self.messages = messages_of(self)
+        self.audit = MemoryAuditTrail(database)
+
+    def within(self, scope: Scope) -> MemoryTenantRepositories:
+        """Open the repositories of tenants' rows."""
+        return MemoryTenantRepositories(self.database, scope)
 
 
 class MemoryPlane:

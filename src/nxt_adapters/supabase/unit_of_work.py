@@ -7,6 +7,7 @@ from functools import cached_property
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from nxt_adapters.supabase.audit import PostgresAuditTrail
 from nxt_adapters.supabase.gateway_charges import PostgresCharges
 from nxt_adapters.supabase.gateway_events import PostgresGatewayEvents
 from nxt_adapters.supabase.grid_twins import PostgresGridTwins
@@ -18,8 +19,10 @@ from nxt_adapters.supabase.orders import PostgresOrders
 from nxt_adapters.supabase.outbox import PostgresOutbox
 from nxt_adapters.supabase.settlements import PostgresSettlementFailures, PostgresSettlements
 from nxt_adapters.supabase.state_events import PostgresStateEvents
+from nxt_adapters.supabase.tenant import TenantRepositories
 from nxt_adapters.supabase.token_issues import PostgresTokenIssues
 from nxt_adapters.supabase.transaction import PostgresTransaction
+from nxt_domain.identity.scope import Scope
 from nxt_domain.messaging.ports import DeviceMessages
 
 MessagesOf = Callable[[AsyncConnection], DeviceMessages]
@@ -37,6 +40,15 @@ class SupabaseUnitOfWork(PostgresTransaction):
     def __init__(self, engine: AsyncEngine, messages_of: MessagesOf) -> None:
         super().__init__(engine)
         self._messages_of = messages_of
+
+    def within(self, scope: Scope) -> TenantRepositories:
+        """Open the repositories of tenants' rows."""
+        return TenantRepositories(self.connection, scope)
+
+    @cached_property
+    def audit(self) -> PostgresAuditTrail:
+        """Who did what."""
+        return PostgresAuditTrail(self.connection)
 
     @cached_property
     def outbox(self) -> PostgresOutbox:

@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from nxt_domain.grids.model import Gateway, GridTwin
+from nxt_domain.grids.views import GridView, GridWithOrganization
+from nxt_domain.shared.paging import Page, Window
 
 
 class GridTwins(Protocol):
@@ -19,3 +21,13 @@ class GridTwins(Protocol):
 
         Keys are the references in lower case.
         """
+
+
+class GridRegister(Protocol):
+    """The live grids of a scope, as people see them."""
+
+    async def get(self, grid_id: int) -> GridWithOrganization | None:
+        """Find a grid; None: unknown, deleted or outside the scope."""
+
+    async def page(self, window: Window, *, grid_id: int | None = None) -> Page[GridView]:
+        """List grids by ascending id, one statement per page; ``grid_id`` narrows the list to one."""

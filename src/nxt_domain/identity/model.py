@@ -145,6 +145,19 @@ class NewApiKey:
 
 
 @attrs.frozen(kw_only=True)
+class CallOrigin:
+    """Where a call came from, for the audit trail.
+
+    Attributes:
+        request_id: As in the log and the answer.
+        address: IP address of the client; None: unknown.
+    """
+
+    request_id: str | None = None
+    address: str | None = None
+
+
+@attrs.frozen(kw_only=True)
 class Principal:
     """The caller of a route, as the database knows them [API-47].
 
@@ -154,6 +167,8 @@ class Principal:
         token: The raw user token, for kind ``user`` only; never shown.
         token_expires_at: When that token stops counting.
         scopes: Of the key; None: all rights of the owner.
+        api_key_id: The key, for kind ``key``.
+        origin: Of the request that carries the credential.
     """
 
     account_id: int
@@ -173,3 +188,5 @@ class Principal:
     token: str | None = attrs.field(default=None, repr=_hidden)
     token_expires_at: datetime | None = None
     scopes: frozenset[str] | None = None
+    api_key_id: int | None = None
+    origin: CallOrigin | None = None

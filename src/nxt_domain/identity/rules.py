@@ -12,15 +12,19 @@ from datetime import datetime
 
 import attrs
 
+from nxt_domain.identity.access import Access
 from nxt_domain.identity.model import (
     Account,
     AccountType,
+    ApiKey,
+    CallOrigin,
     CredentialKind,
     NewApiKey,
     OrganizationType,
     Principal,
     TokenClaims,
 )
+from nxt_domain.shared.audit import Actor, ActorKind
 from nxt_domain.shared.errors import Forbidden, InvalidInput
 
 NO_ACCESS = "You do not have access to this resource"
@@ -28,41 +32,6 @@ KEY_PREFIX = "nxt_"
 _SHOWN_CHARACTERS = 8
 _SCOPE = re.compile(r"[a-z0-9_-]{1,64}:(read|write)")
 _READ_ONLY_TENANTS = frozenset({OrganizationType.LENDER, OrganizationType.DATA_AGGREGATOR})
-
-
-@attrs.frozen(kw_only=True)
-class Access:
-    """A row of the access matrix: which kinds of caller a route admits [API-68].
-
-    The platform's own members and keys are always admitted [API-63].
-    """
-
-    customer: bool = False
-    agent: bool = False
-    member: bool = False
-    key: bool = False
-    no_role: bool = False
-
-    def admits(self, principal: Principal) -> bool:
-        """Tell whether a caller's kind is admitted; nothing is said about single objects."""
-        if principal.is_admin_org:
-            return True
-        if principal.account_type is None:
-            return self.no_role
-        if principal.kind is CredentialKind.KEY:
-            return self.key
-        return {
-            AccountType.CUSTOMER: self.customer,
-            AccountType.AGENT: self.agent,
-            AccountType.MEMBER: self.member,
-        }[principal.account_type]
-
-
-ADMIN_ONLY = Access()
-KEYS = Access(key=True)
-STAFF = Access(member=True, key=True)
-PEOPLE = Access(customer=True, agent=True, member=True, key=True)
-ANY_LOGIN = Access(customer=True, agent=True, member=True, key=True, no_role=True)
 
 
 def principal_of_user(account: Account, claims: TokenClaims, token: str, *, admin_organization_id: int) -> Principal:
@@ -77,9 +46,30 @@ def principal_of_user(account: Account, claims: TokenClaims, token: str, *, admi
     )
 
 
-def principal_of_key(account: Account, scopes: frozenset[str] | None, *, admin_organization_id: int) -> Principal:
+def principal_of_key(account: Account, key: ApiKey, *, admin_organization_id: int) -> Principal:
     """Make the principal of a key, which acts as its owner [API-52]."""
-    return attrs.evolve(_principal(account, CredentialKind.KEY, admin_organization_id), scopes=scopes)
+    principal = _principal(account, CredentialKind.KEY, admin_organization_id)
+    return attrs.evolve(principal, scopes=key.scopes, api_key_id=key.id)
+
+
+def actor_of(principal: Principal) -> Actor:
+    """Name a caller in the audit trail."""
+    origin = principal.origin or CallOrigin()
+    return Actor(
+        kind=_actor_kind(principal),
+        label=principal.full_name,
+        account_id=principal.account_id,
+        api_key_id=principal.api_key_id,
+        request_id=origin.request_id,
+        source_ip=origin.address,
+    )
+
+
+def _actor_kind(principal: Principal) -> ActorKind:
+    if principal.kind is CredentialKind.KEY:
+        return ActorKind.API_KEY
+    # An account without a role may do nothing that is recorded [API-48].
+    return ActorKind(principal.account_type or AccountType.CUSTOMER)
 
 
 def _principal(account: Account, kind: CredentialKind, admin_organization_id: int) -> Principal:

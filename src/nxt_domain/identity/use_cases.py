@@ -128,7 +128,7 @@ class AuthenticateKey:
         owner = await self._accounts.get(stored.account_id)
         if owner is None or not may_own_key(owner):
             raise Unauthenticated(_NO_KEY_OWNER)
-        principal = principal_of_key(owner, stored.scopes, admin_organization_id=self._admin_organization_id)
+        principal = principal_of_key(owner, stored, admin_organization_id=self._admin_organization_id)
         self._known.put(digest, principal)
         return principal
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import attrs
 
 from nxt_adapters.chirpstack.settings import PLUGIN_ID
-from nxt_domain.identity.rules import KEYS
 from nxt_entrypoints.api.services import ApiServices
 from nxt_entrypoints.http.routes import LARGE_MAX_BODY, Guard, Route, route
 
@@ -25,7 +24,6 @@ class EventQuery:
     "POST",
     "/chirpstack/calin",
     guard=Guard.USER_OR_KEY,
-    access=KEYS,
     ingress=True,
     summary="Take an event of the LoRaWAN network server about a CALIN meter",
     tags=("webhooks",),

@@ -8,7 +8,6 @@ import attrs
 from msgspec import UNSET, UnsetType
 
 from nxt_domain.identity.model import Principal
-from nxt_domain.identity.rules import PEOPLE
 from nxt_domain.orders.model import PaymentChannel
 from nxt_domain.orders.ports import PublicView
 from nxt_domain.orders.states import OrderStatus
@@ -153,7 +152,6 @@ async def cancel_public(body: OrderNameBody, services: ApiServices) -> Cancelled
     "POST",
     "/orders/flutterwave/verify",
     guard=Guard.USER_OR_KEY,
-    access=PEOPLE,
     summary="Ask the gateway about an order and wait for its word",
     tags=_TAGS,
     capability="payments",

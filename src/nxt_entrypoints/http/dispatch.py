@@ -12,9 +12,10 @@ import attrs
 import structlog
 from aiohttp import web
 
+from nxt_domain.identity.model import CallOrigin, Principal
 from nxt_domain.shared.errors import DomainError, InvalidInput, NotFound
 from nxt_entrypoints.http.body import parse, receive, receive_upload
-from nxt_entrypoints.http.client import Network, bucket_of, client_address
+from nxt_entrypoints.http.client import UNKNOWN, Network, bucket_of, client_address
 from nxt_entrypoints.http.cors import Cors
 from nxt_entrypoints.http.errors import BodyIncomplete, BodyTooLarge, error_body, error_headers, status_of
 from nxt_entrypoints.http.guards import Gate
@@ -99,7 +100,7 @@ class Dispatcher:
         exchange.route, path = found
         if exchange.route.limit is not None:
             await self.limiter.take(exchange.route.limit, bucket_of(exchange.client_address))
-        exchange.principal = await self.gate.admit(exchange.route, request.headers)
+        exchange.principal = _with_origin(await self.gate.admit(exchange.route, request.headers), exchange)
         inputs = await self._inputs(request, exchange, exchange.route, path)
         result = await exchange.route.handler(**inputs)
         return await respond(request, result, status=exchange.route.status, headers=headers)
@@ -145,6 +146,13 @@ class Dispatcher:
         self.metrics.defects.labels(self.role, method, exchange.template).inc()
         body = error_body(DomainError(""), status=500, request_id=exchange.request_id, is_expected=False)
         return await respond(request, body, status=500, headers=headers)
+
+
+def _with_origin(principal: Principal | None, exchange: Exchange) -> Principal | None:
+    if principal is None:
+        return None
+    address = None if exchange.client_address == UNKNOWN else exchange.client_address
+    return attrs.evolve(principal, origin=CallOrigin(request_id=exchange.request_id, address=address))
 
 
 def _read_input(name: str, kind: type[Any], request: web.Request, raw: bytes, path: Mapping[str, str]) -> object:

@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 import attrs
 
-from nxt_domain.identity.rules import ANY_LOGIN, Access
+from nxt_domain.identity.access import ACCESS, ANY_LOGIN, Access
 
 KIB = 1024
 DEFAULT_MAX_BODY = 100 * KIB
@@ -114,7 +114,7 @@ def route(
     guard: Guard,
     summary: str,
     tags: Sequence[str],
-    access: Access = ANY_LOGIN,
+    access: Access | None = None,
     live: bool = False,
     ingress: bool = False,
     changes: bool | None = None,
@@ -127,10 +127,12 @@ def route(
 ) -> Callable[[Handler], Route]:
     """Declare a route; see ``Route`` for the parameters.
 
-    ``status`` is 201 for ``POST`` and 200 otherwise [API-12]; ``changes`` is true for all but ``GET``.
+    ``status`` is 201 for ``POST`` and 200 otherwise [API-12]; ``changes`` is true for all but ``GET``; ``access`` is
+    the route's row of the matrix.
 
     Raises:
-        TypeError: The handler asks for something that the frame does not know, or gives no type.
+        TypeError: The handler asks for something that the frame does not know, or gives no type; or the matrix has no
+            row for a route that asks who is calling.
     """
 
     def declare(handler: Handler) -> Route:
@@ -142,7 +144,7 @@ def route(
             guard=guard,
             summary=summary,
             tags=tags,
-            access=access,
+            access=access or _access(method, path, guard),
             live=live,
             ingress=ingress,
             changes=method != "GET" if changes is None else changes,
@@ -159,6 +161,13 @@ def route(
         return declared
 
     return declare
+
+
+def _access(method: str, path: str, guard: Guard) -> Access:
+    row = ACCESS.get(f"{method} {path}")
+    if row is None and guard is Guard.USER_OR_KEY:
+        raise TypeError(f"{method} {path}: the access matrix has no row for it")
+    return row or ANY_LOGIN
 
 
 def _signature(handler: Handler) -> tuple[dict[str, Any], Any]:

@@ -13,6 +13,7 @@ from nxt_domain.orders.use_cases.gateway_events import ReceiveGatewayEvent
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPublicOrder, InitialisePublicOrder
 from nxt_entrypoints.api.app import build_api
 from nxt_entrypoints.api.own_orders import VerifyOwnOrder
+from nxt_entrypoints.api.site_services import SiteServices
 from nxt_entrypoints.api.webhook_secrets import WebhookGuard
 from nxt_entrypoints.container import Container
 from nxt_entrypoints.http.guards import Gate
@@ -30,6 +31,11 @@ class ContainerServices:
 
     def __init__(self, container: Container) -> None:
         self._container = container
+
+    @property
+    def sites(self) -> SiteServices:
+        """See ``ApiServices``."""
+        return self._container.sites().services()
 
     @property
     def initialise_public_order(self) -> InitialisePublicOrder:

@@ -20,8 +20,8 @@ from tests.support.identity_world import (
 )
 from tests.unit.http.conftest import Serve
 
+from nxt_domain.identity.access import ADMIN_ONLY, ANY_LOGIN, KEYS, PEOPLE, STAFF
 from nxt_domain.identity.model import Account, Principal
-from nxt_domain.identity.rules import ADMIN_ONLY, ANY_LOGIN, KEYS, PEOPLE, STAFF
 from nxt_entrypoints.http.guards import Gate
 from nxt_entrypoints.http.routes import Guard, Route, route
 
@@ -36,6 +36,7 @@ async def whoami(caller: Principal | None) -> dict[str, object]:
 
 def declare(method: str, path: str, **options: Any) -> Route:
     options.setdefault("guard", USER_OR_KEY)
+    options.setdefault("access", ANY_LOGIN)
     return route(method, path, summary="", tags=(), **options)(whoami)
 
 

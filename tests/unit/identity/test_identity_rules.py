@@ -33,6 +33,9 @@ CLAIMS = TokenClaims(
 )
 
 
+KEY = ApiKey(id=1, account_id=1, created_at=datetime(2026, 3, 10, tzinfo=UTC))
+
+
 def test_the_database_wins_over_the_token() -> None:
     """[API-47]"""
     account = attrs.evolve(MEMBER, email="stored@example.org")
@@ -60,7 +63,7 @@ def test_the_database_wins_over_the_token() -> None:
 )
 def test_the_first_row_decides_the_type(account: Account, kind: AccountType | None, admin: bool) -> None:
     """[API-47] Member, agent, customer, in this order; only members are platform staff."""
-    principal = principal_of_key(account, None, admin_organization_id=2)
+    principal = principal_of_key(account, KEY, admin_organization_id=2)
     assert (principal.account_type, principal.is_admin_org) == (kind, admin)
 
 
@@ -144,9 +147,9 @@ def test_secrets_are_compared_by_their_bytes(presented: str | None, expected: st
 
 def test_the_tenant_rule() -> None:
     """[API-63] [API-64] Nobody's objects are seen by the platform alone."""
-    admin = principal_of_key(ADMIN, None, admin_organization_id=2)
-    member = principal_of_key(MEMBER, None, admin_organization_id=2)
-    drifter = principal_of_key(attrs.evolve(MEMBER, organization_id=None), None, admin_organization_id=2)
+    admin = principal_of_key(ADMIN, KEY, admin_organization_id=2)
+    member = principal_of_key(MEMBER, KEY, admin_organization_id=2)
+    drifter = principal_of_key(attrs.evolve(MEMBER, organization_id=None), KEY, admin_organization_id=2)
     assert [may_see_organization(admin, owner) for owner in (7, 9, None)] == [True, True, True]
     assert [may_see_organization(member, owner) for owner in (7, 9, None)] == [True, False, False]
     assert [may_see_organization(drifter, owner) for owner in (7, 9, None)] == [False, False, False]
@@ -156,10 +159,10 @@ def test_who_may_read_consumption() -> None:
     """[API-56]"""
     aggregator = attrs.evolve(LENDER, organization_type=OrganizationType.DATA_AGGREGATOR)
     for account, grid_owner in ((ADMIN, 7), (aggregator, 7), (MEMBER, 7)):
-        require_data_reader(principal_of_key(account, None, admin_organization_id=2), grid_organization_id=grid_owner)
+        require_data_reader(principal_of_key(account, KEY, admin_organization_id=2), grid_organization_id=grid_owner)
     for account, owner in ((MEMBER, 9), (LENDER, 7), (MEMBER, None)):
         with pytest.raises(Forbidden, match="Not authorized"):
-            require_data_reader(principal_of_key(account, None, admin_organization_id=2), grid_organization_id=owner)
+            require_data_reader(principal_of_key(account, KEY, admin_organization_id=2), grid_organization_id=owner)
 
 
 async def test_a_role_may_be_left_open_for_mixed_deployments() -> None:

@@ -1,0 +1,27 @@
+"""Repositories of tenants' rows in memory."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from nxt_adapters.memory.database import MemoryDatabase
+from nxt_adapters.memory.grid_register import MemoryGridRegister
+from nxt_domain.identity.scope import Scope
+
+
+class MemoryTenantRepositories:
+    """What a scope holds, over one ``MemoryDatabase``.
+
+    Args:
+        database: Shared with the other fakes.
+        scope: Whose rows.
+    """
+
+    def __init__(self, database: MemoryDatabase, scope: Scope) -> None:
+        self._database = database
+        self._scope = scope
+
+    @cached_property
+    def grids(self) -> MemoryGridRegister:
+        """Grids."""
+        return MemoryGridRegister(self._database, self._scope)

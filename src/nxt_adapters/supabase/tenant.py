@@ -1,0 +1,28 @@
+"""Repositories of tenants' rows: made with a scope, or not at all [R39]."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from nxt_adapters.supabase.grid_register import PostgresGridRegister
+from nxt_domain.identity.scope import Scope
+
+
+class TenantRepositories:
+    """Everything that a scope holds on the relational plane; each context asks for its own part.
+
+    Args:
+        connection: Of the open transaction.
+        scope: Whose rows.
+    """
+
+    def __init__(self, connection: AsyncConnection, scope: Scope) -> None:
+        self._connection = connection
+        self._scope = scope
+
+    @cached_property
+    def grids(self) -> PostgresGridRegister:
+        """Grids."""
+        return PostgresGridRegister(self._connection, self._scope)

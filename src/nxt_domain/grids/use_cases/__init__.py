@@ -1,0 +1,1 @@
+"""What is done with grids, gateways, customers and connections: one verb each."""

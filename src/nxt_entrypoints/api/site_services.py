@@ -1,0 +1,14 @@
+"""Use cases behind the routes of grids and what stands on them."""
+
+from __future__ import annotations
+
+import attrs
+
+from nxt_domain.grids.use_cases.read_grids import ReadGrids
+
+
+@attrs.frozen(kw_only=True)
+class SiteServices:
+    """Ready to be called; ``nxt_entrypoints.wiring.sites`` makes it."""
+
+    read_grids: ReadGrids

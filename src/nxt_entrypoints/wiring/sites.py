@@ -1,0 +1,19 @@
+"""Grids and what stands on them."""
+
+from __future__ import annotations
+
+from dependency_injector import containers, providers
+
+from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
+from nxt_domain.grids.use_cases.read_grids import ReadGrids
+from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
+from nxt_entrypoints.api.site_services import SiteServices
+
+
+class Sites(containers.DeclarativeContainer):
+    """Use cases of one area, over what the process's container lends it."""
+
+    begin: providers.Dependency[UnitOfWorkFactory[SupabaseUnitOfWork]] = providers.Dependency()
+
+    read_grids = providers.Singleton(ReadGrids, begin)
+    services = providers.Singleton(SiteServices, read_grids=read_grids)
