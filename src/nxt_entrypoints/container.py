@@ -47,6 +47,7 @@ from nxt_entrypoints.api.own_orders import VerifyOwnOrder
 from nxt_entrypoints.api.webhook_secrets import WebhookGuard
 from nxt_entrypoints.settings.settings import Settings
 from nxt_entrypoints.wiring import identity, messages, metering, payments
+from nxt_entrypoints.wiring.money import Money
 from nxt_entrypoints.wiring.secrets import secret_box
 from nxt_entrypoints.wiring.sites import Sites
 
@@ -137,6 +138,14 @@ class Container(containers.DeclarativeContainer):
     check_public_order = providers.Singleton(CheckPublicOrder, begin=begin, is_reference_required=is_reference_required)
     cancel_public_order = providers.Singleton(
         CancelPublicOrder, begin=begin, is_reference_required=is_reference_required
+    )
+    money = providers.Container(
+        Money,
+        begin=providers.Object(begin),
+        placement=placement,
+        accounts=merchant_accounts,
+        wake_ups=wake_ups,
+        system_wallet_id=artifact.deployment.system_wallet_id,
     )
     verification = providers.Singleton(
         PaymentVerification, begin=begin, accounts=merchant_accounts, clock=clock, wake_ups=wake_ups

@@ -11,6 +11,7 @@ from nxt_adapters.chirpstack.ingress import ChirpStackIngress, IngressMetrics
 from nxt_adapters.memory.database import MemoryClock
 from nxt_domain.orders.ports import PublicView
 from nxt_domain.orders.states import OrderStatus
+from nxt_domain.orders.use_cases.move_money import BegunPayment
 from nxt_domain.orders.use_cases.public_orders import InitialisedPurchase, PublicPurchase
 from nxt_domain.telemetry.model import HourlyReport, RecordedReports
 from nxt_entrypoints.api.app import build_api
@@ -89,7 +90,10 @@ class Services:
     """The use cases of all roles."""
 
     def __init__(self) -> None:
+        self.money = Area()
         self.sites = Area()
+        self.money.place_order.answer = 51
+        self.money.initialise_order.answer = BegunPayment(order_id=52, public_key="FLWPUBK_TEST-1")
         self.initialise_public_order = Verb(_initialised)
         self.check_public_order = Verb(
             PublicView(status=OrderStatus.PENDING, amount=Decimal("5.50"), external_reference="r")

@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from nxt_adapters.memory.database import MemoryClock
+from nxt_adapters.supabase.audit import PostgresAuditTrail
 from nxt_adapters.supabase.gateway_charges import PostgresCharges
 from nxt_adapters.supabase.gateway_events import PostgresGatewayEvents
 from nxt_adapters.supabase.ledger import PostgresLedger
@@ -49,6 +50,10 @@ class PaymentsTransaction(PostgresTransaction):
     @property
     def gateway_events(self) -> PostgresGatewayEvents:
         return PostgresGatewayEvents(self.connection)
+
+    @property
+    def audit(self) -> PostgresAuditTrail:
+        return PostgresAuditTrail(self.connection)
 
     @property
     def ledger(self) -> PostgresLedger:

@@ -157,6 +157,7 @@ class PaymentsWorld:
                     currency=Currency.NGN,
                     channel=PaymentChannel.AYRTON,
                 ),
+                require=lambda sender: None,
             )
             await tx.commit()
         return order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nxt_adapters.memory.audit import MemoryAuditTrail
 from nxt_adapters.memory.database import MemoryDatabase, MemoryTransaction
 from nxt_adapters.memory.gateway_payments import MemoryCharges, MemoryGatewayEvents
 from nxt_adapters.memory.ledger import MemoryLedger
@@ -24,4 +25,5 @@ class MemoryPayments(MemoryTransaction):
         self.ledger = MemoryLedger(database)
         self.notices = MemoryNotices(database)
         self.settlements = MemorySettlements(database)
+        self.audit = MemoryAuditTrail(database)
         self.settlement_failures = MemorySettlementFailures(database)

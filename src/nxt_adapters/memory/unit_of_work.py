@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from nxt_adapters.memory.audit import MemoryAuditTrail
 from nxt_adapters.memory.database import MemoryClock, MemoryDatabase, MemoryTransaction
 from nxt_adapters.memory.grids import MemoryGridTwins
 from nxt_adapters.memory.interactions import MemoryInteractions
@@ -53,7 +52,6 @@ class MemoryUnitOfWork(MemoryPayments):
         self.grids = MemoryGridTwins(database)
         self.token_issues = MemoryTokenIssues(database)
         self.messages = messages_of(self)
-        self.audit = MemoryAuditTrail(database)
 
     def within(self, scope: Scope) -> MemoryTenantRepositories:
         """Open the repositories of tenants' rows."""

@@ -28,3 +28,8 @@ def payment_reference(*, organization_name: str, meter_reference: str, at: datet
     """
     owner_and_meter = _WHITE_SPACE.sub("_", f"{organization_name}+{meter_reference}")
     return f"{'' if is_production else 'DEV__'}{owner_and_meter}__{iso_millis(at)}"
+
+
+def reference_taken(reference: str) -> str:
+    """Tell that another order has a reference, in the words that clients know [PAY-52, PAY-53]."""
+    return f"Order with external reference {reference} already exists. Please try another external reference"

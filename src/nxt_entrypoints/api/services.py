@@ -8,6 +8,7 @@ from nxt_adapters.chirpstack.ingress import ChirpStackIngress
 from nxt_domain.messaging.use_cases.apply_event import ApplyDeviceEvent
 from nxt_domain.orders.use_cases.gateway_events import ReceiveGatewayEvent
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPublicOrder, InitialisePublicOrder
+from nxt_entrypoints.api.money_services import MoneyServices
 from nxt_entrypoints.api.own_orders import VerifyOwnOrder
 from nxt_entrypoints.api.site_services import SiteServices
 from nxt_entrypoints.api.webhook_secrets import WebhookGuard
@@ -15,6 +16,10 @@ from nxt_entrypoints.api.webhook_secrets import WebhookGuard
 
 class ApiServices(Protocol):
     """Use cases of the API role, ready to be called; newer ones come in groups, one for each area of routes."""
+
+    @property
+    def money(self) -> MoneyServices:
+        """Orders, reversals, payouts."""
 
     @property
     def sites(self) -> SiteServices:

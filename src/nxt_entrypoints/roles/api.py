@@ -12,6 +12,7 @@ from nxt_domain.messaging.use_cases.apply_event import ApplyDeviceEvent
 from nxt_domain.orders.use_cases.gateway_events import ReceiveGatewayEvent
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPublicOrder, InitialisePublicOrder
 from nxt_entrypoints.api.app import build_api
+from nxt_entrypoints.api.money_services import MoneyServices
 from nxt_entrypoints.api.own_orders import VerifyOwnOrder
 from nxt_entrypoints.api.site_services import SiteServices
 from nxt_entrypoints.api.webhook_secrets import WebhookGuard
@@ -31,6 +32,11 @@ class ContainerServices:
 
     def __init__(self, container: Container) -> None:
         self._container = container
+
+    @property
+    def money(self) -> MoneyServices:
+        """See ``ApiServices``."""
+        return self._container.money().services()
 
     @property
     def sites(self) -> SiteServices:

@@ -114,6 +114,7 @@ class Village:
                     currency=Currency.NGN,
                     channel=PaymentChannel.AYRTON,
                 ),
+                require=lambda sender: None,
             )
             await tx.commit()
         return order

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 import attrs
@@ -18,6 +18,9 @@ from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.errors import Conflict, NotAcceptable, Unprocessable
 from nxt_domain.shared.money import Currency
 from nxt_domain.wallets.accounts import organization_of
+
+SenderRule = Callable[[Party], None]
+"""Refuses the owner of a sender wallet by raising."""
 
 
 @attrs.frozen(kw_only=True)
@@ -50,16 +53,22 @@ class OrderPlacement:
         self._clock = clock
         self._platform_organization_id = platform_organization_id
 
-    async def from_wallet(self, tx: OrdersTransaction, draft: OrderDraft) -> Order:
+    async def from_wallet(self, tx: OrdersTransaction, draft: OrderDraft, *, require: SenderRule) -> Order:
         """Store an order that a wallet inside the system pays: ``PENDING`` at once (T1).
+
+        Args:
+            tx: The caller's transaction.
+            draft: What is wanted.
+            require: Refuses a sender that is not the caller's to spend from.
 
         Raises:
             InvalidInput: The amount is not allowed.
             NotAcceptable: Sender and receiver are the same.
             Conflict: A wallet does not exist.
+            Forbidden: By ``require``.
             Unprocessable: Currency, a missing link, a missing tariff, or too much energy.
         """
-        parties = await self._parties(tx, draft)
+        parties = await self._parties(tx, draft, require)
         receiver = parties[draft.receiver_wallet_id]
         if receiver.tariffs is not None and tariff_of_meter(receiver.tariffs) is None:
             raise Unprocessable(f"No tariff is defined for meter {receiver.name}", code="TARIFF_MISSING")
@@ -101,7 +110,9 @@ class OrderPlacement:
         await tx.charges.add({stored.id: charge})
         return stored
 
-    async def _parties(self, tx: OrdersTransaction, draft: OrderDraft) -> Mapping[int, Party]:
+    async def _parties(
+        self, tx: OrdersTransaction, draft: OrderDraft, require: SenderRule | None = None
+    ) -> Mapping[int, Party]:
         check_amount(draft.amount)
         if draft.sender_wallet_id == draft.receiver_wallet_id:
             raise NotAcceptable("Sender wallet id and receiver wallet id cannot be the same", code="SAME_WALLET")
@@ -110,6 +121,8 @@ class OrderPlacement:
         for wallet_id in wanted:
             if wallet_id not in parties:
                 raise Conflict(f"Wallet {wallet_id} does not exist", code="WALLET_UNKNOWN")
+        if require is not None:
+            require(parties[draft.sender_wallet_id])
         if {party.currency for party in parties.values()} != {draft.currency}:
             raise Unprocessable("Currency of the order does not match the wallets", code="CURRENCY_MISMATCH")
         receiver = parties[draft.receiver_wallet_id]

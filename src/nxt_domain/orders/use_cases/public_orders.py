@@ -11,7 +11,7 @@ import attrs
 from nxt_domain.orders.amounts import check_amount
 from nxt_domain.orders.model import Order, PaymentChannel
 from nxt_domain.orders.ports import MerchantAccounts, MeterForSale, OrdersTransaction, PublicView, ReferenceTaken
-from nxt_domain.orders.references import is_storable, payment_reference
+from nxt_domain.orders.references import is_storable, payment_reference, reference_taken
 from nxt_domain.orders.states import OrderStatus, TransitionRefused
 from nxt_domain.orders.use_cases.place_order import OrderDraft, OrderPlacement
 from nxt_domain.shared.clock import Clock
@@ -233,5 +233,4 @@ def _order_unknown(order_id: int) -> NotFound:
 
 
 def _reference_taken(reference: str) -> InvalidInput:
-    text = f"Order with external reference {reference} already exists. Please try another external reference"
-    return InvalidInput(text, code=ReferenceTaken.default_code)
+    return InvalidInput(reference_taken(reference), code=ReferenceTaken.default_code)

@@ -1,0 +1,15 @@
+"""Use cases behind the routes that move money."""
+
+from __future__ import annotations
+
+import attrs
+
+from nxt_domain.orders.use_cases.move_money import InitialiseOrder, PlaceOrder
+
+
+@attrs.frozen(kw_only=True)
+class MoneyServices:
+    """Ready to be called; ``nxt_entrypoints.wiring.money`` makes it."""
+
+    place_order: PlaceOrder
+    initialise_order: InitialiseOrder

@@ -1,0 +1,31 @@
+"""Orders that signed-in people and programs place."""
+
+from __future__ import annotations
+
+from dependency_injector import containers, providers
+
+from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
+from nxt_domain.orders.ports import MerchantAccounts
+from nxt_domain.orders.use_cases.move_money import InitialiseOrder, PlaceOrder
+from nxt_domain.orders.use_cases.place_order import OrderPlacement
+from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
+from nxt_domain.shared.wakeups import WakeUps
+from nxt_entrypoints.api.money_services import MoneyServices
+
+
+class Money(containers.DeclarativeContainer):
+    """Use cases of one area, over what the process's container lends it."""
+
+    begin: providers.Dependency[UnitOfWorkFactory[SupabaseUnitOfWork]] = providers.Dependency()
+    placement: providers.Dependency[OrderPlacement] = providers.Dependency()
+    accounts: providers.Dependency[MerchantAccounts] = providers.Dependency()
+    wake_ups: providers.Dependency[WakeUps] = providers.Dependency()
+    system_wallet_id: providers.Dependency[int] = providers.Dependency()
+
+    services = providers.Singleton(
+        MoneyServices,
+        place_order=providers.Singleton(PlaceOrder, begin=begin, placement=placement, wake_ups=wake_ups),
+        initialise_order=providers.Singleton(
+            InitialiseOrder, begin=begin, placement=placement, accounts=accounts, system_wallet_id=system_wallet_id
+        ),
+    )
