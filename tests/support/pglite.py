@@ -6,14 +6,9 @@ It serves one connection at a time and has one database, so each test starts fro
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
 import json
-import os
 import select
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,9 +17,9 @@ from psycopg import sql
 
 from nxt_entrypoints.database.migrate import upgrade
 from tests.support.databases import Unobtainable
+from tests.support.npm import installed, node
 
 _SOURCES = Path(__file__).parent / "pglite"
-_INSTALL_WITHIN_S = 180
 _START_WITHIN_S = 60
 
 
@@ -46,13 +41,8 @@ class PgliteServer:
         Raises:
             Unobtainable: node, npm or a package can't be had on this machine.
         """
-        node = shutil.which("node")
-        if node is None:
-            raise Unobtainable("node is not installed, so there is no TimescaleDB to test with")
-        folder = installed()
-        process = subprocess.Popen(
-            [node, "server.mjs"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        command, folder = [node(), "server.mjs"], installed(_SOURCES)
+        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             return cls(process, _port(process))
         except BaseException:
@@ -79,41 +69,6 @@ class PgliteServer:
     def stop(self) -> None:
         """End the process."""
         _end(self._process)
-
-
-def installed() -> Path:
-    """Return a folder with the server and its packages, outside the repository; made once for each set of versions.
-
-    Raises:
-        Unobtainable: npm is missing, or the packages can't be fetched.
-    """
-    npm = shutil.which("npm")
-    sources = sorted(path for path in _SOURCES.iterdir() if path.is_file())
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "nxt-test" / f"pglite-{digest}"
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    with cache.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not cache.is_dir():
-            if npm is None:
-                raise Unobtainable("npm is not installed, so the packages of TimescaleDB can't be fetched")
-            _install(npm, sources, cache)
-    return cache
-
-
-def _install(npm: str, sources: list[Path], cache: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=cache.parent) as making:
-        for path in sources:
-            shutil.copy(path, making)
-        command = [npm, "install", "--no-save"]
-        try:
-            subprocess.run(command, cwd=making, check=True, capture_output=True, text=True, timeout=_INSTALL_WITHIN_S)
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-            lines = [line for line in str(getattr(error, "stderr", "") or error).splitlines() if line.strip()]
-            raise Unobtainable(
-                f"the packages of TimescaleDB can't be installed: {lines[-1] if lines else error}"
-            ) from None
-        shutil.copytree(making, cache, symlinks=True)
 
 
 def _port(process: subprocess.Popen[str]) -> int:
