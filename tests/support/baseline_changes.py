@@ -98,6 +98,7 @@ NEW_TABLES_NULL = {
 }
 # Not in the JSON at all.
 NEW_TABLES_BEYOND = {
+    "internal.deployment",
     "internal.ledger_hot_deltas",
     "internal.settlement_failures",
     "internal.secret_inbox",

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import attrs
-from sqlalchemy import Connection, Table, cast, func, select, text
+from sqlalchemy import Connection, Table, cast, func, or_, select, text
 from sqlalchemy.dialects.postgresql import REGCLASS, Insert, insert
 
-from nxt_adapters.supabase.tables import banks, ledger_accounts, organizations, wallets
+from nxt_adapters.supabase.tables import banks, deployment, ledger_accounts, organizations, wallets
 from nxt_domain.shared.errors import Conflict
 from nxt_entrypoints.database.migrate import connected
 
@@ -103,6 +103,7 @@ def seed(url: str, baseline: Baseline) -> Seeded:
     with connected(url) as connection, connection.begin():
         created = _organization(connection, baseline) + _system_wallet(connection, baseline)
         created += _accounts(connection) + _banks(connection, baseline.banks)
+        _remember_ids(connection, baseline)
         for table in (organizations, wallets):
             _move_sequence(connection, table)
         platform_wallet = connection.scalar(
@@ -142,6 +143,17 @@ def _system_wallet(connection: Connection, baseline: Baseline) -> int:
             f"Wallet {wanted} has an owner and can't be the banking system's", code="BANKING_SYSTEM_WALLET_MISMATCH"
         )
     return made
+
+
+def _remember_ids(connection: Connection, baseline: Baseline) -> None:
+    # Row security asks for them; they follow the configuration.
+    ids = {
+        "platform_organization_id": baseline.platform_organization_id,
+        "banking_system_wallet_id": baseline.banking_system_wallet_id,
+    }
+    differs = or_(*(deployment.c[name] != value for name, value in ids.items()))
+    statement = insert(deployment).values(**ids)
+    connection.execute(statement.on_conflict_do_update(index_elements=[deployment.c.is_only], set_=ids, where=differs))
 
 
 def _accounts(connection: Connection) -> int:

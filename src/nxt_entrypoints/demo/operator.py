@@ -124,11 +124,8 @@ def _login(connection: Connection, organization_id: int, email: str, name: str, 
     connection.execute(
         insert(auth_users).values(id=user_id, email=email, raw_user_meta_data={"full_name": name}, raw_app_meta_data={})
     )
-    account_id = _one(
-        connection,
-        accounts,
-        {"full_name": name, "email": email, "supabase_id": user_id, "organization_id": organization_id},
-    )
+    # A trigger made the account [REL-97]; another gives it the organization, out of the claims [REL-98].
+    account_id = connection.execute(select(accounts.c.id).where(accounts.c.supabase_id == user_id)).scalar_one()
     member_id = _one(connection, members, {"account_id": account_id, "member_type": member_type})
     claims = {
         "account_id": account_id,

@@ -8,6 +8,7 @@ import jwt
 import psycopg
 import pytest
 
+from nxt_entrypoints.database.baseline_seed import Baseline, seed
 from nxt_entrypoints.simulators.process import Simulators, SimulatorsConfig
 from nxt_entrypoints.simulators.supabase.passwords import hash_password
 from nxt_entrypoints.simulators.supabase.sessions import project_key
@@ -229,6 +230,7 @@ async def test_sessions_outlive_a_restart(config, users, http):
 async def test_users_live_in_the_relational_database(relational_url, http):
     """[R30] [REL-5] The table auth.users: add, sign in, change the password, ban."""
     url = relational_url.replace("postgresql://", "postgresql+psycopg://")
+    seed(relational_url, Baseline())
     store = PostgresUserStore(url)
     await store.add(USER)
     config = SimulatorsConfig(supabase=SupabaseConfig(jwt_secret=SECRET, anon_key=ANON, relational_url=relational_url))

@@ -3,6 +3,7 @@
 from nxt_adapters.supabase.tables.audit import audit_log, audits
 from nxt_adapters.supabase.tables.columns import GeoJson, metadata
 from nxt_adapters.supabase.tables.contracts import connection_requested_meters, connections
+from nxt_adapters.supabase.tables.deployment import deployment
 from nxt_adapters.supabase.tables.gateway import gateway_charges, gateway_events, organization_payment_credentials
 from nxt_adapters.supabase.tables.grids import grids
 from nxt_adapters.supabase.tables.identity import (
@@ -65,6 +66,7 @@ __all__ = [
     "connections",
     "customers",
     "dcus",
+    "deployment",
     "device_messages",
     "device_types",
     "devices",

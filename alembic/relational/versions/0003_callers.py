@@ -1,0 +1,21 @@
+"""Who calls: the platform operator's ids, the predicates of row security, accounts that mirror logins.
+
+The statements stand, in order, in the folder beside this file; they are frozen.
+"""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+STEPS = Path(__file__).with_name("0003")
+
+
+def upgrade() -> None:
+    cursor = op.get_bind().connection.cursor()
+    for step in sorted(STEPS.glob("*.sql")):
+        cursor.execute(step.read_text(encoding="utf-8"))
