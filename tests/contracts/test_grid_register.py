@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -15,9 +16,12 @@ from nxt_adapters.memory.unit_of_work import MemoryPlane
 from nxt_adapters.supabase.engine import create_engine, psycopg_url
 from nxt_adapters.supabase.tables import accounts, audit_log, audits, grids, organizations
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
+from nxt_domain.grids.changes import GridChange
+from nxt_domain.grids.model import Weather
 from nxt_domain.grids.views import GridView, GridWithOrganization, OrganizationView
 from nxt_domain.identity.scope import PLATFORM, Scope
 from nxt_domain.shared.audit import Act, Actor, ActorKind, Subjects
+from nxt_domain.shared.errors import Conflict
 from nxt_domain.shared.paging import Window
 
 AT = datetime(2026, 3, 10, 9, 15, tzinfo=UTC)
@@ -114,6 +118,54 @@ async def test_pages_by_key(store: Memory | Postgres) -> None:
         assert [grid.id for grid in (await tx.within(PLATFORM).grids.page(Window())).items] == [70, 71, 72, 73]
         narrowed = await tx.within(SUNNY).grids.page(Window(), grid_id=71)
         assert (narrowed.items, narrowed.next) == ([], None)
+
+
+async def test_changes_touch_what_they_name(store: Memory | Postgres) -> None:
+    """[API-92] Absent columns stay, None clears; each grid gets its own values; others do not see it before the end."""
+    await store.add_grid(70, 7)
+    await store.add_grid(71, 8)
+    first = GridChange(grid_id=70, values={"kwp": Decimal("10.5"), "walkthrough_external_id": "W"})
+    second = GridChange(grid_id=70, values={"walkthrough_external_id": None, "is_fs_on": True})
+    other = GridChange(grid_id=71, values={"kwp": Decimal(3), "current_weather": Weather.SUNNY, "deployed_at": AT})
+    async with store.begin() as tx:
+        await tx.within(PLATFORM).grids.change([first])
+    async with store.begin() as tx:
+        register = tx.within(PLATFORM).grids
+        assert not {grid.kwp for grid in (await register.lock([70, 71])).values()} & {Decimal("10.5")}
+        await register.change([first])
+        await register.change([second, other])
+        await register.change([])
+        await tx.commit()
+    async with store.begin() as tx:
+        grids = await tx.within(PLATFORM).grids.many([70, 71, 99])
+    assert sorted(grids) == [70, 71]
+    assert (grids[70].kwp, grids[70].walkthrough_external_id, grids[70].is_fs_on) == (Decimal("10.5"), None, True)
+    assert (grids[71].kwp, grids[71].current_weather, grids[71].deployed_at) == (Decimal(3), "SUNNY", AT)
+    assert (grids[70].name, grids[71].organization.name) == ("Grid 70", "Tenant 8")
+
+
+async def test_locks_reach_as_far_as_the_scope(store: Memory | Postgres) -> None:
+    """[API-64] [R39]"""
+    await store.add_grid(70, 7)
+    await store.add_grid(71, 7, deleted_at=AT)
+    await store.add_grid(80, 8)
+    async with store.begin() as tx:
+        assert sorted(await tx.within(SUNNY).grids.lock([70, 71, 80, 99])) == [70]
+        assert sorted(await tx.within(PLATFORM).grids.lock([70, 71, 80])) == [70, 80]
+
+
+async def test_an_owner_must_exist(store: Memory | Postgres) -> None:
+    """[API-20]"""
+    await store.add_grid(70, 7)
+    with pytest.raises(Conflict):
+        async with store.begin() as tx:
+            await tx.within(PLATFORM).grids.change([GridChange(grid_id=70, values={"organization_id": 99})])
+
+
+def test_fixed_columns_are_no_change() -> None:
+    """[API-92]"""
+    with pytest.raises(ValueError, match="timezone"):
+        GridChange(grid_id=70, values={"timezone": "Europe/Paris", "kwp": 1})
 
 
 async def test_acts_are_part_of_the_transaction(store: Memory | Postgres) -> None:

@@ -1,12 +1,16 @@
-"""Grids as dashboards read them, within a scope."""
+"""Grids as dashboards read and change them, within a scope."""
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, RowMapping, Select, select
+from collections.abc import Collection, Mapping, Sequence
+
+from sqlalchemy import ColumnElement, RowMapping, Select, TextClause, bindparam, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nxt_adapters.supabase.scoping import columns_of, owned_by, page_of
+from nxt_adapters.supabase.scoping import among, columns_of, owned_by, page_of
 from nxt_adapters.supabase.tables import grids, organizations
+from nxt_domain.grids.changes import GridChange
 from nxt_domain.grids.views import GridView, GridWithOrganization, OrganizationView
 from nxt_domain.identity.scope import Scope
 from nxt_domain.shared.paging import Page, Window
@@ -30,13 +34,17 @@ class PostgresGridRegister:
 
     async def get(self, grid_id: int) -> GridWithOrganization | None:
         """See ``GridRegister.get``."""
+        return (await self.many([grid_id])).get(grid_id)
+
+    async def many(self, grid_ids: Collection[int]) -> Mapping[int, GridWithOrganization]:
+        """See ``GridRegister.many``."""
         query = (
             select(*_GRID, *_ORGANIZATION)
             .join(organizations, organizations.c.id == grids.c.organization_id)
-            .where(grids.c.id == grid_id, *self._live())
+            .where(among(grids.c.id, grid_ids), *self._live())
         )
-        row = (await self._connection.execute(query)).mappings().one_or_none()
-        return None if row is None else _with_organization(row)
+        rows = (await self._connection.execute(query)).mappings()
+        return {row["id"]: _with_organization(row) for row in rows}
 
     async def page(self, window: Window, *, grid_id: int | None = None) -> Page[GridView]:
         """See ``GridRegister.page``."""
@@ -45,8 +53,39 @@ class PostgresGridRegister:
             query = query.where(grids.c.id == grid_id)
         return await page_of(self._connection, query, grids.c.id, window, lambda row: GridView(**row))
 
+    async def lock(self, grid_ids: Collection[int]) -> Mapping[int, GridView]:
+        """See ``GridRegister.lock``."""
+        query = (
+            select(*_GRID)
+            .where(among(grids.c.id, grid_ids), *self._live())
+            .order_by(grids.c.id)
+            .with_for_update(key_share=True)
+        )
+        rows = (await self._connection.execute(query)).mappings()
+        return {row["id"]: GridView(**row) for row in rows}
+
+    async def change(self, changes: Sequence[GridChange]) -> None:
+        """See ``GridRegister.change``."""
+        names = sorted({name for change in changes for name in change.values})
+        if names:
+            rows = [{"id": change.grid_id, **change.values} for change in changes]
+            await self._connection.execute(_change_of(names), {"changes": rows})
+
     def _live(self) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         return owned_by(self._scope, grids.c.organization_id), grids.c.deleted_at.is_(None)
+
+
+def _change_of(names: Sequence[str]) -> TextClause:
+    """Write the statement that sets some columns, in each grid those alone that its own change names."""
+    columns = ", ".join(f"{name} = case when c.change ? '{name}' then n.{name} else g.{name} end" for name in names)
+    # The names are those of ``CHANGEABLE``; values travel as a parameter, and the table's row type reads them.
+    statement = f"""
+        update public.grids g set {columns}
+        from jsonb_array_elements(:changes) as c (change)
+        cross join lateral jsonb_populate_record(null::public.grids, c.change) as n
+        where g.id = n.id
+        """  # noqa: S608 - see above
+    return text(statement).bindparams(bindparam("changes", type_=JSONB))
 
 
 def _with_organization(row: RowMapping) -> GridWithOrganization:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 import attrs
-from sqlalchemy import Column, ColumnElement, FromClause, RowMapping, Select, false, true
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    FromClause,
+    Integer,
+    RowMapping,
+    Select,
+    any_,
+    false,
+    literal,
+    true,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_domain.identity.scope import Scope
@@ -25,6 +37,11 @@ def owned_by(scope: Scope, organization: Column[int]) -> ColumnElement[bool]:
     if scope.is_platform:
         return true()
     return false() if scope.organization_id is None else organization == scope.organization_id
+
+
+def among(key: Column[int], ids: Collection[int]) -> ColumnElement[bool]:
+    """Restrict a statement to some keys: one parameter, however many there are."""
+    return key == any_(literal(list(ids), ARRAY(Integer)))
 
 
 def columns_of(table: FromClause, view: type[Any], *, prefix: str = "") -> list[ColumnElement[Any]]:

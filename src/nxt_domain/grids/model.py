@@ -16,6 +16,17 @@ class CommunicationProtocol(StrEnum):
     CALIN_LORAWAN = "CALIN_LORAWAN"
 
 
+class Weather(StrEnum):
+    """What the sky over a grid looks like."""
+
+    CLOUDY = "CLOUDY"
+    CLOUDS = "CLOUDS"
+    SHOWERS = "SHOWERS"
+    SUNNY = "SUNNY"
+    UNKNOWN = "UNKNOWN"
+    CLOUDY_WITH_RAIN = "CLOUDY_WITH_RAIN"
+
+
 @attrs.frozen(kw_only=True)
 class Gateway:
     """A data concentrator or LoRaWAN gateway (table ``dcus``)."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
+from nxt_domain.grids.changes import GridChange
 from nxt_domain.grids.model import Gateway, GridTwin
 from nxt_domain.grids.views import GridView, GridWithOrganization
 from nxt_domain.shared.paging import Page, Window
@@ -31,3 +32,17 @@ class GridRegister(Protocol):
 
     async def page(self, window: Window, *, grid_id: int | None = None) -> Page[GridView]:
         """List grids by ascending id, one statement per page; ``grid_id`` narrows the list to one."""
+
+    async def many(self, grid_ids: Collection[int]) -> Mapping[int, GridWithOrganization]:
+        """Find grids, in one statement; those that are unknown, deleted or outside the scope are left out."""
+
+    async def lock(self, grid_ids: Collection[int]) -> Mapping[int, GridView]:
+        """Find grids as ``many`` does, and let nobody else change them until the transaction ends."""
+
+    async def change(self, changes: Sequence[GridChange]) -> None:
+        """Write changes of locked grids, at most one for each, in one statement.
+
+        Raises:
+            InvalidInput: A value is out of its column's range.
+            Conflict: A name or identifier is taken, or the organization does not exist.
+        """

@@ -7,6 +7,8 @@ from decimal import Decimal
 
 import attrs
 
+from nxt_domain.shared.errors import NotFound
+
 
 @attrs.frozen(kw_only=True)
 class OrganizationView:
@@ -100,3 +102,8 @@ class GridWithOrganization(GridView):
     """A grid and the tenant that owns it."""
 
     organization: OrganizationView
+
+
+def grid_unknown(grid_id: int) -> NotFound:
+    """Make the refusal of a grid that does not exist for a caller: unknown, deleted or foreign [R39]."""
+    return NotFound(f"Could not find grid with id {grid_id}", code="GRID_UNKNOWN")

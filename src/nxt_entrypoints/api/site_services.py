@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from nxt_domain.grids.use_cases.read_grids import ReadGrids
+from nxt_domain.grids.use_cases.update_grids import UpdateGrids
 
 
 @attrs.frozen(kw_only=True)
@@ -12,3 +13,4 @@ class SiteServices:
     """Ready to be called; ``nxt_entrypoints.wiring.sites`` makes it."""
 
     read_grids: ReadGrids
+    update_grids: UpdateGrids

@@ -6,6 +6,7 @@ from dependency_injector import containers, providers
 
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
 from nxt_domain.grids.use_cases.read_grids import ReadGrids
+from nxt_domain.grids.use_cases.update_grids import UpdateGrids
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
 from nxt_entrypoints.api.site_services import SiteServices
 
@@ -15,5 +16,8 @@ class Sites(containers.DeclarativeContainer):
 
     begin: providers.Dependency[UnitOfWorkFactory[SupabaseUnitOfWork]] = providers.Dependency()
 
-    read_grids = providers.Singleton(ReadGrids, begin)
-    services = providers.Singleton(SiteServices, read_grids=read_grids)
+    services = providers.Singleton(
+        SiteServices,
+        read_grids=providers.Singleton(ReadGrids, begin),
+        update_grids=providers.Singleton(UpdateGrids, begin),
+    )
