@@ -9,13 +9,13 @@ import attrs
 from dependency_injector import providers
 from sqlalchemy import Table, func, insert, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
-from tests.support.http_roles import Services
-from tests.support.identity_world import ADMIN, LENDER, MEMBER, IdentityWorld
 
 from nxt_adapters.supabase.engine import create_engine, dump_json, load_json, psycopg_url
 from nxt_adapters.supabase.tables import accounts, audit_log, audits, grids, metadata, organizations
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
 from nxt_entrypoints.wiring.sites import Sites
+from tests.support.http_roles import Services
+from tests.support.identity_world import ADMIN, LENDER, MEMBER, IdentityWorld
 
 GRID, DELETED, SECOND, FOREIGN = 70, 71, 72, 80
 STRANGER = attrs.evolve(MEMBER, id=9, supabase_id="00000000-0000-4000-8000-000000000009", organization_id=8)

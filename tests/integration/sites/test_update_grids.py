@@ -19,6 +19,7 @@ from nxt_domain.grids.views import GridView
 from nxt_entrypoints.api.grid_fields import GridFields
 from nxt_entrypoints.http.inputs import shape_of
 
+WEATHERS = "CLOUDY, CLOUDS, SHOWERS, SUNNY, UNKNOWN, CLOUDY_WITH_RAIN"
 NUMBER = "must be a number conforming to the specified constraints"
 
 
@@ -27,7 +28,7 @@ async def put(api: Any, world: SitesWorld, body: object, caller: Any = ADMIN) ->
 
 
 def test_every_changeable_column_is_a_field() -> None:
-    """[API-92] All columns of API-91 but the eight that are fixed; null clears those that may be empty, and no other."""
+    """[API-92] All columns of API-91 but the eight fixed ones; null clears those that may be empty, and no other."""
     assert {field.name for field in attrs.fields(GridFields)} == CHANGEABLE | {"id"}
     assert len(attrs.fields(GridView)) - len(CHANGEABLE) == 8
     clearing = {field.name for field in shape_of(GridFields).fields if field.clears_with_null}
@@ -118,8 +119,7 @@ async def test_all_wrong_types_are_told_with_their_index(api: Any, world: SitesW
             "1.id must not be less than 1",
             "1.id must not be greater than 2147483647",
             "1.kwh_tariff must not be less than 0",
-            "1.current_weather must be one of the following values: "
-            "CLOUDY, CLOUDS, SHOWERS, SUNNY, UNKNOWN, CLOUDY_WITH_RAIN",
+            f"1.current_weather must be one of the following values: {WEATHERS}",
             "2.element must be an object",
         ]
     )
