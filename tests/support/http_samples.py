@@ -77,12 +77,12 @@ async def echo(headers: Signature, body: object, facts: RequestFacts) -> dict[st
     return {"body": body, "hash": headers.verif_hash, "bytes": len(facts.raw_body), "address": facts.client_address}
 
 
-@route("GET", "/file", guard=PUBLIC, summary="File", tags=("things",))
+@route("GET", "/file", guard=PUBLIC, summary="File", tags=("things",), produces="image/png")
 async def file() -> Binary:
     return Binary(content=b"\x89PNG", content_type="image/png", filename='a"b/../c.png')
 
 
-@route("GET", "/stream", guard=PUBLIC, summary="Stream", tags=("things",))
+@route("GET", "/stream", guard=PUBLIC, summary="Stream", tags=("things",), produces="text/csv")
 async def stream() -> Stream:
     async def lines() -> AsyncIterator[bytes]:
         for number in range(3):

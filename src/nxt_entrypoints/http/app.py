@@ -14,11 +14,12 @@ from nxt_entrypoints.http.cors import Cors
 from nxt_entrypoints.http.dispatch import Dispatcher
 from nxt_entrypoints.http.guards import Gate
 from nxt_entrypoints.http.observation import metrics_of
-from nxt_entrypoints.http.openapi import JsonDict, openapi_document
+from nxt_entrypoints.http.openapi import openapi_document
 from nxt_entrypoints.http.operations import Operations, Readiness
 from nxt_entrypoints.http.rate_limit import PUBLIC_ORDERS, LocalRateLimiter, RateLimiter
 from nxt_entrypoints.http.router import Router
 from nxt_entrypoints.http.routes import Route
+from nxt_entrypoints.http.schemas import JsonDict
 
 
 @attrs.frozen(kw_only=True)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from nxt_entrypoints.api import app as api
 from nxt_entrypoints.http.app import role_document
-from nxt_entrypoints.http.openapi import JsonDict
 from nxt_entrypoints.http.routes import Route
+from nxt_entrypoints.http.schemas import JsonDict
 from nxt_entrypoints.jobs import http as jobs
 from nxt_entrypoints.provisioning import app as provisioning
 from nxt_entrypoints.telemetry_api import app as telemetry

@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import inspect
 import types
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
-from enum import Enum
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin
 
 import attrs
 from apispec import APISpec
-from msgspec import UnsetType
 
 from nxt_entrypoints.http.errors import PHRASES
-from nxt_entrypoints.http.results import Binary, Reply, Stream, Text
+from nxt_entrypoints.http.rate_limit import WINDOW_S
+from nxt_entrypoints.http.results import FILES, Reply, Text
 from nxt_entrypoints.http.routes import Guard, Route
-from nxt_entrypoints.http.rules import Rule
+from nxt_entrypoints.http.schemas import JsonDict, Schemas, without_none
 
-JsonDict = dict[str, Any]
-
-_ABSENT = frozenset({types.NoneType, UnsetType})
-_SCALARS: Mapping[Any, JsonDict] = {
-    object: {},
-    str: {"type": "string"},
-    bool: {"type": "boolean"},
-    int: {"type": "integer"},
-    float: {"type": "number"},
-    Decimal: {"type": "number"},
-    datetime: {"type": "string", "format": "date-time"},
-    date: {"type": "string", "format": "date"},
-}
 _SECURITY: Mapping[Guard, list[dict[str, list[str]]]] = {
     Guard.PUBLIC: [],
     Guard.VENDOR: [],
@@ -55,10 +40,17 @@ _ERROR: JsonDict = {
         },
         "error": {"type": "string", "description": "Reason phrase."},
         "code": {"type": "string", "description": "Stable, upper case."},
-        "requestId": {"type": "string"},
+        "requestId": {"type": "string", "description": "As in the header `X-Request-Id` and in the log."},
     },
 }
 _UPLOAD: JsonDict = {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}
+_RETRY_AFTER: JsonDict = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+_CONVENTIONS = (
+    "Literal segments of paths match in any case, and one trailing slash is ignored. "
+    "`HEAD` is answered for every `GET`. Fields that a route does not define are ignored. "
+    "Where a result is nothing, the body is empty. Every answer carries `X-Request-Id`, taken over from the request "
+    "if it sends one."
+)
 
 
 def openapi_document(role: str, routes: Sequence[Route], *, version: str) -> JsonDict:
@@ -72,89 +64,54 @@ def openapi_document(role: str, routes: Sequence[Route], *, version: str) -> Jso
     Returns:
         An OpenAPI 3.1 document of plain values.
     """
-    spec = APISpec(title=f"nxt {role}", version=version, openapi_version="3.1.0")
+    spec = APISpec(title=f"nxt {role}", version=version, openapi_version="3.1.0", info={"description": _CONVENTIONS})
     for name, scheme in _SCHEMES.items():
         spec.components.security_scheme(name, dict(scheme))
     schemas = Schemas()
+    names = _operation_ids(routes)
     for path in sorted({route.path for route in routes}):
-        here = [route for route in routes if route.path == path]
-        operations: Any = {route.method.lower(): _operation(route, schemas) for route in here}
+        here = [(route, name) for route, name in zip(routes, names, strict=True) if route.path == path]
+        operations: Any = {route.method.lower(): _operation(route, name, schemas) for route, name in here}
         spec.path(path=path, operations=operations)
     for name, schema in sorted({**schemas.named, "Error": _ERROR}.items()):
         spec.components.schema(name, schema)
+    for tag in sorted({tag for route in routes for tag in route.tags}):
+        spec.tag({"name": tag})
     document: JsonDict = spec.to_dict()
     return document
 
 
-class Schemas:
-    """JSON Schemas of Python types; attrs classes become named components."""
-
-    def __init__(self) -> None:
-        self.named: dict[str, JsonDict] = {}
-
-    def of(self, hint: object) -> JsonDict:
-        """Return the schema of a type hint, with the words of the rules beside it."""
-        origin = get_origin(hint)
-        if origin is Annotated:
-            kind, *extras = get_args(hint)
-            rules: JsonDict = {}
-            for extra in extras:
-                rules |= extra.schema if isinstance(extra, Rule) else {}
-            return self.of(kind) | rules
-        if origin in {Union, types.UnionType}:
-            return self._union(hint)
-        if hint in _SCALARS:
-            return dict(_SCALARS[hint])
-        if isinstance(hint, type) and issubclass(hint, Enum):
-            return {"type": "string", "enum": [member.value for member in hint]}
-        if isinstance(hint, type) and attrs.has(hint):
-            return self._component(hint)
-        return self._container(hint, origin)
-
-    def _union(self, hint: object) -> JsonDict:
-        present = [self.of(member) for member in get_args(hint) if member not in _ABSENT]
-        if types.NoneType in get_args(hint):
-            present.append({"type": "null"})
-        return present[0] if len(present) == 1 else {"anyOf": present}
-
-    def _container(self, hint: object, origin: object) -> JsonDict:
-        if isinstance(origin, type) and issubclass(origin, Mapping):
-            return {"type": "object", "additionalProperties": self.of(get_args(hint)[1])}
-        if isinstance(origin, type) and issubclass(origin, Sequence):
-            return {"type": "array", "items": self.of(get_args(hint)[0])}
-        return {"type": "object"} if hint in {dict, Mapping} else {}
-
-    def _component(self, cls: type[Any]) -> JsonDict:
-        if cls.__name__ not in self.named:
-            self.named[cls.__name__] = {}  # against endless recursion
-            self.named[cls.__name__] = self._object(cls)
-        return {"$ref": f"#/components/schemas/{cls.__name__}"}
-
-    def _object(self, cls: type[Any]) -> JsonDict:
-        hints = get_type_hints(cls, include_extras=True)
-        fields = attrs.fields(cls)
-        required = [field.name for field in fields if field.default is attrs.NOTHING]
-        schema: JsonDict = {
-            "type": "object",
-            "properties": {field.name: self.of(hints[field.name]) for field in fields},
-        }
-        summary = inspect.getdoc(cls)
-        return schema | ({"required": required} if required else {}) | ({"description": summary} if summary else {})
+def _operation_ids(routes: Sequence[Route]) -> list[str]:
+    """Name each route after its handler; where handlers share a name, method and path follow."""
+    names = [str(getattr(route.handler, "__name__", "operation")) for route in routes]
+    count = Counter(names)
+    return [
+        name if count[name] == 1 else "_".join((name, route.method.lower(), *_words(route.path)))
+        for route, name in zip(routes, names, strict=True)
+    ]
 
 
-def _operation(route: Route, schemas: Schemas) -> JsonDict:
+def _words(path: str) -> list[str]:
+    return ["".join(letter if letter.isalnum() else "_" for letter in part.strip("{}")) for part in path.split("/")[1:]]
+
+
+def _operation(route: Route, name: str, schemas: Schemas) -> JsonDict:
+    success = _success(route, schemas)
     operation: JsonDict = {
-        "operationId": getattr(route.handler, "__name__", route.path),
+        "operationId": name,
         "summary": route.summary,
         "tags": list(route.tags),
         "security": _SECURITY[route.guard],
-        "responses": {str(route.status): _success(route, schemas)}
-        | {str(status): _error(text) for status, text in sorted(_errors(route).items())},
+        "responses": {
+            str(route.status): success,
+            **{str(status): _error(status, text) for status, text in sorted(_errors(route).items())},
+            **{str(status): success | {"description": text} for status, text in route.answers.items()},
+        },
     }
     description = inspect.getdoc(route.handler)
     if description:
         operation["description"] = description
-    parameters = [*_parameters(route, "path", schemas), *_parameters(route, "query", schemas)]
+    parameters = [parameter for place in _PLACES for parameter in _parameters(route, place, schemas)]
     if parameters:
         operation["parameters"] = parameters
     if route.takes("upload"):
@@ -165,21 +122,22 @@ def _operation(route: Route, schemas: Schemas) -> JsonDict:
 
 
 def _success(route: Route, schemas: Schemas) -> JsonDict:
-    result = route.result
-    if result is None or result is types.NoneType:
+    result, may_be_nothing = without_none(route.result)
+    if result in {None, types.NoneType}:
         return {"description": "Done; the body is empty."}
     if result is Text:
         return {"description": "Text.", "content": {"text/plain": {"schema": {"type": "string"}}}}
-    if result in {Binary, Stream}:
-        return {"description": "A file.", "content": {"application/octet-stream": {}}}
-    schema = {} if result is Reply else schemas.of(result)
-    return {"description": "Done.", "content": {"application/json": {"schema": schema}}}
+    if result in FILES:
+        return {"description": "A file.", "content": {str(route.produces): {}}}
+    schema = schemas.of(get_args(result)[0] if get_origin(result) is Reply else result)
+    description = "Done; the body is empty where there is nothing." if may_be_nothing else "Done."
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
 def _errors(route: Route) -> dict[int, str]:
     """Collect what the route declares and what its guard, inputs and limits bring."""
     found = {500: PHRASES[500], 503: PHRASES[503]}
-    if set(route.inputs) & {"path", "query", "body"}:
+    if set(route.inputs) & {"path", "query", "body", "upload"}:
         found[400] = PHRASES[400]
     if route.guard in {Guard.USER_OR_KEY, Guard.INTERNAL, Guard.DATA_KEY}:
         found[401] = PHRASES[401]
@@ -188,25 +146,38 @@ def _errors(route: Route) -> dict[int, str]:
     if route.takes("body") or route.takes("upload"):
         found[413] = PHRASES[413]
     if route.limit is not None:
-        found[429] = PHRASES[429]
+        found[429] = f"Too many calls of this address; counted over {WINDOW_S} s, together with `{route.limit}`."
     return found | dict(route.errors)
 
 
-def _error(text: str) -> JsonDict:
-    return {"description": text, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
+def _error(status: int, text: str) -> JsonDict:
+    answer: JsonDict = {
+        "description": text,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+    }
+    return answer | ({"headers": _RETRY_AFTER} if status in {429, 503} else {})
+
+
+_PLACES: Mapping[str, str] = {"path": "path", "query": "query", "headers": "header"}
 
 
 def _parameters(route: Route, place: str, schemas: Schemas) -> list[JsonDict]:
     if not route.takes(place):
         return []
     cls = route.inputs[place]
-    hints = get_type_hints(cls, include_extras=True)
+    properties = schemas.properties(cls)
     return [
         {
-            "name": field.name,
-            "in": place,
+            "name": field.name.replace("_", "-") if place == "headers" else field.name,
+            "in": _PLACES[place],
             "required": place == "path" or field.default is attrs.NOTHING,
-            "schema": schemas.of(hints[field.name]),
+            "schema": _of_text(properties[field.name]),
         }
         for field in attrs.fields(cls)
     ]
+
+
+def _of_text(schema: JsonDict) -> JsonDict:
+    """A parameter is text: it is absent, never null."""
+    present = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
+    return {**present[0], **{key: schema[key] for key in schema if key != "anyOf"}} if len(present) == 1 else schema

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 import structlog
+from msgspec import UNSET, UnsetType
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from nxt_entrypoints.http.docs_page import docs_page
@@ -53,6 +54,22 @@ class Readiness:
         return True
 
 
+@attrs.frozen(kw_only=True)
+class ReadyState:
+    """Whether a role can do its work.
+
+    Attributes:
+        failing: Names of what is away.
+        warnings: What an operator should mend although the role works [API-200].
+        hibernated: The role idles [API-202].
+    """
+
+    ok: bool
+    failing: Sequence[str] | UnsetType = UNSET
+    warnings: Sequence[str] | UnsetType = UNSET
+    hibernated: bool | UnsetType = UNSET
+
+
 class Operations:
     """Handlers of the operational endpoints.
 
@@ -78,26 +95,24 @@ class Operations:
         """Declare the endpoints, all public."""
         return (
             _get("/healthz", "Is the process alive?")(self.healthz),
-            _get("/readyz", "Can the role do its work?", {503: "Something it needs is away."})(self.readyz),
-            _get("/metrics", "Figures in Prometheus' text format.")(self.metrics),
-            _get("/openapi.json", "This document.")(self.openapi),
-            _get("/docs", "The human page of this document.")(self.docs),
+            _get("/readyz", "Can the role do its work?", answers={503: "Something it needs is away."})(self.readyz),
+            _get("/metrics", "Figures in Prometheus' text format.", produces="text/plain")(self.metrics),
+            _get("/openapi.json", "This document.", produces="application/json")(self.openapi),
+            _get("/docs", "The human page of this document.", produces="text/html")(self.docs),
         )
 
     async def healthz(self) -> dict[str, bool]:
         """Answers while the process runs."""
         return {"ok": True}
 
-    async def readyz(self) -> Reply:
+    async def readyz(self) -> Reply[ReadyState]:
         """Probes what the role uses, one second each, and names what fails."""
         if self._is_hibernated:
-            return Reply({"ok": True, "hibernated": True})
+            return Reply(ReadyState(ok=True, hibernated=True))
         failing = await self._readiness.failing()
-        warnings = list(self._readiness.warnings())
-        more = {"warnings": warnings} if warnings else {}
-        if failing:
-            return Reply({"ok": False, "failing": failing, **more}, status=503)
-        return Reply({"ok": True, **more})
+        warnings = self._readiness.warnings()
+        state = ReadyState(ok=not failing, failing=failing or UNSET, warnings=list(warnings) or UNSET)
+        return Reply(state, status=503 if failing else 200)
 
     async def metrics(self) -> Binary:
         """Shows the process's figures."""
@@ -114,5 +129,8 @@ class Operations:
         return Binary(content=self._page, content_type="text/html; charset=utf-8")
 
 
-def _get(path: str, summary: str, errors: Mapping[int, str] | None = None) -> Callable[[Handler], Route]:
-    return route("GET", path, guard=Guard.PUBLIC, summary=summary, tags=(OPERATIONS_TAG,), errors=errors)
+def _get(
+    path: str, summary: str, *, answers: Mapping[int, str] | None = None, produces: str | None = None
+) -> Callable[[Handler], Route]:
+    tags = (OPERATIONS_TAG,)
+    return route("GET", path, guard=Guard.PUBLIC, summary=summary, tags=tags, answers=answers, produces=produces)

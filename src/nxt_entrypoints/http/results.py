@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from typing import Generic, TypeVar
 
 import attrs
 from aiohttp import web
 
 from nxt_entrypoints.http.json import encode
+
+T = TypeVar("T")
 
 JSON_TYPE = "application/json; charset=utf-8"
 TEXT_TYPE = "text/plain; charset=utf-8"
@@ -47,11 +50,15 @@ class Stream:
     filename: str | None = None
 
 
-@attrs.frozen
-class Reply:
-    """A JSON result with a status of its own."""
+FILES = frozenset({Binary, Stream})
+"""Results whose content type the route declares."""
 
-    result: object
+
+@attrs.frozen
+class Reply(Generic[T]):
+    """A JSON result with a status of its own, one of the route's ``answers``."""
+
+    result: T
     status: int = 200
 
 

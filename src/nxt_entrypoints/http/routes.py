@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 import attrs
 
 from nxt_domain.identity.access import ACCESS, ANY_LOGIN, Access
+from nxt_entrypoints.http.results import FILES
 
 KIB = 1024
 DEFAULT_MAX_BODY = 100 * KIB
@@ -69,6 +70,8 @@ class Route:
         capability: The capability that must be on, else the route does not exist [API-194]; None: always.
         statuses: HTTP status by error code, where a route keeps an old client's habit.
         errors: What can go wrong, by status, for OpenAPI.
+        answers: Further statuses that come with the result, by status, for OpenAPI; see ``Reply``.
+        produces: Content type of a result that is a file.
         inputs: Type of each input the handler takes.
         result: Type of its result.
     """
@@ -89,6 +92,8 @@ class Route:
     capability: str | None = None
     statuses: Mapping[str, int] = attrs.field(factory=dict)
     errors: Mapping[int, str] = attrs.field(factory=dict)
+    answers: Mapping[int, str] = attrs.field(factory=dict)
+    produces: str | None = None
     inputs: Mapping[str, Any] = attrs.field(factory=dict)
     result: Any = None
 
@@ -124,6 +129,8 @@ def route(
     capability: str | None = None,
     statuses: Mapping[str, int] | None = None,
     errors: Mapping[int, str] | None = None,
+    answers: Mapping[int, str] | None = None,
+    produces: str | None = None,
 ) -> Callable[[Handler], Route]:
     """Declare a route; see ``Route`` for the parameters.
 
@@ -154,6 +161,8 @@ def route(
             capability=capability,
             statuses=statuses or {},
             errors=errors or {},
+            answers=answers or {},
+            produces=produces,
             inputs=inputs,
             result=result,
         )
@@ -190,3 +199,5 @@ def _check(declared: Route) -> None:
         raise TypeError(f"{name}: a {declared.method} has no body")
     if declared.takes("caller") and declared.guard in {Guard.PUBLIC, Guard.VENDOR}:
         raise TypeError(f"{name}: a {declared.guard} route knows no caller")
+    if (declared.result in FILES) is not (declared.produces is not None):
+        raise TypeError(f"{name}: `produces` is the content type of a file, and is declared for files alone")
