@@ -142,6 +142,7 @@ class Container(containers.DeclarativeContainer):
     money = providers.Container(
         Money,
         begin=providers.Object(begin),
+        clock=clock,
         placement=placement,
         accounts=merchant_accounts,
         wake_ups=wake_ups,

@@ -13,6 +13,7 @@ from nxt_domain.orders.ports import PublicView
 from nxt_domain.orders.states import OrderStatus
 from nxt_domain.orders.use_cases.move_money import BegunPayment
 from nxt_domain.orders.use_cases.public_orders import InitialisedPurchase, PublicPurchase
+from nxt_domain.orders.use_cases.reverse_order import Reversed
 from nxt_domain.telemetry.model import HourlyReport, RecordedReports
 from nxt_entrypoints.api.app import build_api
 from nxt_entrypoints.api.webhook_secrets import WebhookGuard
@@ -94,6 +95,7 @@ class Services:
         self.sites = Area()
         self.money.place_order.answer = 51
         self.money.initialise_order.answer = BegunPayment(order_id=52, public_key="FLWPUBK_TEST-1")
+        self.money.reverse_order.answer = Reversed(order_id=51, entry_id=9)
         self.initialise_public_order = Verb(_initialised)
         self.check_public_order = Verb(
             PublicView(status=OrderStatus.PENDING, amount=Decimal("5.50"), external_reference="r")

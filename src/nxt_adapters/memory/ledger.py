@@ -14,7 +14,7 @@ from decimal import Decimal
 from nxt_adapters.memory.database import MemoryDatabase
 from nxt_domain.wallets import rules
 from nxt_domain.wallets.audit import BookedEntry, check_books
-from nxt_domain.wallets.model import Entry, LedgerAccount, LedgerKeyConflict, PostedEntry
+from nxt_domain.wallets.model import Entry, LedgerAccount, LedgerKeyConflict, PostedEntry, StoredEntry
 from nxt_domain.wallets.ports import Finding
 
 
@@ -53,6 +53,14 @@ class MemoryLedger:
         self._accounts.update(accounts)
         self._entries.update(booked)
         return receipts
+
+    async def find(self, keys: Collection[str]) -> Mapping[str, StoredEntry]:
+        """Read entries by their keys; see ``Ledger.find``."""
+        booked = {key: self._entries[key] for key in keys if key in self._entries}
+        return {
+            key: StoredEntry(id=known.id, key=key, entry_type=known.entry.entry_type, postings=known.entry.postings)
+            for key, known in booked.items()
+        }
 
     async def balances(self, codes: Collection[str]) -> Mapping[str, Decimal]:
         """Return present balances; see ``Ledger.balances``."""

@@ -11,13 +11,14 @@ import attrs
 from nxt_adapters.memory.database import MemoryDatabase
 from nxt_adapters.memory.orders import KnownWallet, StoredOrder
 from nxt_domain.orders.gateway import Charge
-from nxt_domain.orders.model import ActorType
+from nxt_domain.orders.model import ActorType, Order
 from nxt_domain.orders.notices import SmsNotice
-from nxt_domain.orders.settlement import Settlement, SettlingOrder, SettlingWallet, SoldMeter
+from nxt_domain.orders.settlement import PaidFee, Settlement, SettlingOrder, SettlingWallet, SoldMeter
 from nxt_domain.orders.states import OrderStatus
 from nxt_domain.shared.errors import Conflict
 from nxt_domain.wallets.accounts import AccountClass, kind_of, wallet_of
 from nxt_domain.wallets.audit import BookedEntry
+from nxt_domain.wallets.rules import settlement_key
 
 
 @attrs.frozen(kw_only=True)
@@ -79,11 +80,18 @@ class MemorySettlements:
             changed = attrs.evolve(settlement.order, status_since=self._database.clock.now())
             self._orders[stored.order.id] = attrs.evolve(stored, order=changed)
             if settlement.order.status is OrderStatus.COMPLETED:
-                self._record_movement(settlement)
+                self._record_movement(settlement.order, self._entries[settlement_key(settlement.order.id)])
             else:
                 self._record_refusal(settlement)
             for fee in settlement.fees:
                 self._fees[fee.connection_id] = self._fees.get(fee.connection_id, Decimal(0)) + fee.amount
+
+    async def record_reversal(self, order: Order, fees: Sequence[PaidFee]) -> None:
+        """Write what clients read of a reversal."""
+        self._orders[order.id] = attrs.evolve(self._orders[order.id], order=order)
+        self._record_movement(order, self._entries[f"order:{order.id}:reverse"])
+        for fee in fees:
+            self._fees[fee.connection_id] = self._fees.get(fee.connection_id, Decimal(0)) + fee.amount
 
     def rows(self, order_id: int | None = None) -> Sequence[TransactionRow]:
         """Return transaction rows, oldest first."""
@@ -93,16 +101,15 @@ class MemorySettlements:
         """Return what a connection has paid."""
         return self._fees.get(connection_id, Decimal(0))
 
-    def _record_movement(self, settlement: Settlement) -> None:
-        booked = self._entries[f"order:{settlement.order.id}:settle"]
+    def _record_movement(self, order: Order, booked: BookedEntry) -> None:
         for posting in sorted(booked.postings, key=lambda posting: -posting.amount):
             wallet_id = wallet_of(posting.account)
             keeps_balance = kind_of(posting.account).account_class is AccountClass.WALLET
             before, after = (posting.balance_before, posting.balance_after) if keeps_balance else (None, None)
             self._add_row(
                 TransactionRow(
-                    order_id=settlement.order.id,
-                    wallet_id=settlement.order.sender_wallet_id if wallet_id is None else wallet_id,
+                    order_id=order.id,
+                    wallet_id=order.sender_wallet_id if wallet_id is None else wallet_id,
                     amount=posting.amount,
                     is_successful=True,
                     balance_before=Decimal(-1) if before is None else before,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,9 +19,12 @@ from nxt_domain.wallets.accounts import kind_of, wallet_of
 from nxt_domain.wallets.model import (
     AccountClosed,
     Entry,
+    EntryType,
     FloorViolated,
     LedgerKeyConflict,
     PostedEntry,
+    Posting,
+    StoredEntry,
     UnbalancedEntry,
 )
 
@@ -35,6 +40,16 @@ _OPEN_ACCOUNTS = text(
     " order by n"
 )
 _POST = text("select entry_id, created from internal.post_entries(cast(:entries as jsonb)) order by ordinal")
+_FIND = text(
+    """
+    select entry.id, entry.idempotency_key, entry.entry_type, account.code, posting.amount
+    from internal.ledger_entries entry
+    join internal.ledger_postings posting on posting.entry_id = entry.id
+    join internal.ledger_accounts account on account.id = posting.account_id
+    where entry.idempotency_key = any(cast(:keys as text[]))
+    order by entry.id, posting.id
+    """
+)
 _BALANCES = text(
     "select code, balance from internal.ledger_accounts where code = any(cast(:codes as text[])) and not is_hot"
 )
@@ -66,6 +81,18 @@ class PostgresLedger:
             PostedEntry(id=row.entry_id, key=entry.key, created=row.created)
             for entry, row in zip(entries, rows, strict=True)
         ]
+
+    async def find(self, keys: Collection[str]) -> Mapping[str, StoredEntry]:
+        """Read entries by their keys, in one statement; see ``Ledger.find``."""
+        legs: dict[str, list[Posting]] = defaultdict(list)
+        heads: dict[str, Row[Any]] = {}
+        for row in await self._connection.execute(_FIND, {"keys": list(keys)}):
+            heads[row.idempotency_key] = row
+            legs[row.idempotency_key].append(Posting(row.code, row.amount))
+        return {
+            key: StoredEntry(id=head.id, key=key, entry_type=EntryType(head.entry_type), postings=legs[key])
+            for key, head in heads.items()
+        }
 
     async def balances(self, codes: Collection[str]) -> Mapping[str, Decimal]:
         """Read present balances; see ``Ledger.balances``."""

@@ -59,6 +59,7 @@ def order_of(row: Row[Any]) -> Order:
         tariff=row.tariff,
         tariff_type=MeterType(row.tariff_type) if row.tariff_type else None,
         settled_at=row.settled_at,
+        reversed_at=row.reversed_at,
     )
 
 

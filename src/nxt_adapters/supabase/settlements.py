@@ -13,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.order_rows import decimal_text, order_of, tariffs_of
 from nxt_domain.grids.tariffs import MeterType
-from nxt_domain.orders.model import ActorType
+from nxt_domain.orders.model import ActorType, Order
 from nxt_domain.orders.notices import Contact
-from nxt_domain.orders.settlement import Settlement, SettlingOrder, SettlingWallet, SoldMeter
+from nxt_domain.orders.settlement import PaidFee, Settlement, SettlingOrder, SettlingWallet, SoldMeter
 from nxt_domain.orders.states import OrderStatus
 from nxt_domain.shared.errors import Conflict
 from nxt_domain.shared.money import Currency
+from nxt_domain.wallets.model import EntryType
 
 # The orders are locked first; the joins see only those.
 _CLAIM = text(
@@ -27,7 +28,7 @@ _CLAIM = text(
         select o.id, o.order_status, o.amount, o.currency, o.sender_wallet_id, o.receiver_wallet_id, o.created_at,
             o.updated_at, o.external_reference, o.payment_method, o.payment_channel, o.failure_code,
             o.failure_message, o.routing_organization_id, o.ussd_session_id, o.historical_grid_id,
-            o.rls_organization_id, o.tariff, o.tariff_type, o.settled_at, o.meter_credit_transfer_id
+            o.rls_organization_id, o.tariff, o.tariff_type, o.settled_at, o.reversed_at, o.meter_credit_transfer_id
         from public.orders o
         where o.order_status = 'PENDING'
             and (cast(:only as int[]) is null or o.id = any(cast(:only as int[])))
@@ -102,10 +103,12 @@ _RECORD_MOVEMENTS = text(
     from internal.ledger_entries entry
     join internal.ledger_postings p on p.entry_id = entry.id
     join internal.ledger_accounts account on account.id = p.account_id
-    where entry.order_id = any(cast(:order_ids as int[])) and entry.entry_type = 'ORDER_SETTLEMENT'
+    where entry.order_id = any(cast(:order_ids as int[]))
+        and entry.entry_type = cast(:entry_type as ledger_entry_type_enum)
     order by entry.order_id, p.amount desc
     """
 )
+_RECORD_REVERSAL = text("update public.orders set reversed_at = :reversed_at where id = :id")
 _RECORD_REFUSALS = text(
     """
     insert into public.transactions (
@@ -175,9 +178,19 @@ class PostgresSettlements:
             raise Conflict("an order is not PENDING any more", code="ORDER_STATE")
         completed = [s.order.id for s in settlements if s.order.status is OrderStatus.COMPLETED]
         if completed:
-            await self._connection.execute(_RECORD_MOVEMENTS, {"order_ids": completed})
+            await self._record_movements(completed, EntryType.ORDER_SETTLEMENT)
         await self._record_all(_RECORD_REFUSALS, [row for s in settlements for row in _refusal_rows(s)])
         await self._record_all(_RECORD_FEES, [row for s in settlements for row in _fee_rows(s)])
+
+    async def record_reversal(self, order: Order, fees: Sequence[PaidFee]) -> None:
+        """Write what clients read of a reversal: three statements at most."""
+        await self._connection.execute(_RECORD_REVERSAL, {"id": order.id, "reversed_at": order.reversed_at})
+        await self._record_movements([order.id], EntryType.ORDER_REVERSAL)
+        await self._record_all(_RECORD_FEES, [_fee_row(fee) for fee in fees])
+
+    async def _record_movements(self, order_ids: Sequence[int], kind: EntryType) -> None:
+        parameters = {"order_ids": list(order_ids), "entry_type": kind.value}
+        await self._connection.execute(_RECORD_MOVEMENTS, parameters)
 
     async def _record_all(self, statement: Any, rows: Sequence[Mapping[str, object]]) -> None:  # noqa: ANN401 - text()
         if rows:
@@ -273,4 +286,8 @@ def _refusal_rows(settlement: Settlement) -> Sequence[Mapping[str, object]]:
 
 
 def _fee_rows(settlement: Settlement) -> Sequence[Mapping[str, object]]:
-    return [{"connection_id": fee.connection_id, "amount": decimal_text(fee.amount)} for fee in settlement.fees]
+    return [_fee_row(fee) for fee in settlement.fees]
+
+
+def _fee_row(fee: PaidFee) -> Mapping[str, object]:
+    return {"connection_id": fee.connection_id, "amount": decimal_text(fee.amount)}

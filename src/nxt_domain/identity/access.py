@@ -79,6 +79,7 @@ _AGENTS_TOO = attrs.evolve(STAFF, agent=Reach.OWN, note="Agents: their own grid.
 _SELF_SERVICE = Access(customer=Reach.SELF, agent=Reach.SELF, member=Reach.OWN, key=Reach.OWN)
 _CEILING = attrs.evolve(STAFF, note="No member type above the caller's own rank, the platform's included.")
 _SNOOZE = attrs.evolve(STAFF, note="Ordinary organizations: only `snoozed_until`.")
+_FINANCE = attrs.evolve(ADMIN_ONLY, note="Of the platform, `FINANCE`, `ADMIN` and `SUPERADMIN` only.")
 _NO_VALUE_COMMANDS = "Members and keys: all but `TOP_UP` and `CLEAR_CREDIT`, unless `security.allowTenantValueTokens`."
 _COMMANDS = attrs.evolve(
     _SELF_SERVICE, note=f"Customers and agents: reads, switching and clearing of tamper marks. {_NO_VALUE_COMMANDS}"
@@ -144,6 +145,7 @@ ACCESS: Mapping[str, Access] = {
     "POST /notifications": KEYS,
     "POST /notifications/site-submission": ANYBODY,
     "POST /orders": _SELF_SERVICE,
+    "POST /orders/{id}/reverse": _FINANCE,
     "POST /orders/flutterwave/initialise": PEOPLE,
     "POST /orders/flutterwave/verify": PEOPLE,
     "POST /orders/flutterwave/initialise/public": ANYBODY,

@@ -126,6 +126,7 @@ class Order:
         failure_code: Why it is ``FAILED``; see ``FailureCode``.
         historical_grid_id: Grid it belongs to, if any.
         organization_id: Tenant it belongs to, if any.
+        reversed_at: When its settlement was taken back; it stays ``COMPLETED``.
     """
 
     id: int
@@ -148,6 +149,7 @@ class Order:
     tariff: Decimal = NO_TARIFF
     tariff_type: MeterType | None = None
     settled_at: datetime | None = None
+    reversed_at: datetime | None = None
 
     @property
     def is_paid(self) -> bool:

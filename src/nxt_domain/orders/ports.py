@@ -15,7 +15,7 @@ from nxt_domain.orders.gateway import Charge, GatewayTransaction, IncomingEvent,
 from nxt_domain.orders.meta import Author, Party
 from nxt_domain.orders.model import NewOrder, Order
 from nxt_domain.orders.notices import Contact, SmsNotice
-from nxt_domain.orders.settlement import Settlement, SettlingOrder
+from nxt_domain.orders.settlement import PaidFee, Settlement, SettlingOrder
 from nxt_domain.orders.states import OrderStatus
 from nxt_domain.shared.errors import Conflict, NotFound, UpstreamFailed
 from nxt_domain.shared.unit_of_work import UnitOfWork
@@ -202,6 +202,14 @@ class Settlements(Protocol):
 
         Raises:
             Conflict: An order is not ``PENDING`` any more.
+        """
+
+    async def record_reversal(self, order: Order, fees: Sequence[PaidFee]) -> None:
+        """Write ``reversed_at``, two more transaction rows and the fee counters; the entry is posted already [PAY-37].
+
+        Args:
+            order: Locked by the caller, with its time of reversal.
+            fees: Changes of what connections have paid.
         """
 
 

@@ -102,6 +102,20 @@ class PostedEntry:
 
 
 @attrs.frozen(kw_only=True)
+class StoredEntry:
+    """An entry as the books hold it.
+
+    Attributes:
+        postings: In the order in which they were posted.
+    """
+
+    id: int
+    key: str
+    entry_type: EntryType
+    postings: Sequence[Posting]
+
+
+@attrs.frozen(kw_only=True)
 class LedgerAccount:
     """An account with its present balance.
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import attrs
 
-from nxt_domain.wallets.model import Entry, PostedEntry
+from nxt_domain.wallets.model import Entry, PostedEntry, StoredEntry
 
 
 class Ledger(Protocol):
@@ -31,6 +31,9 @@ class Ledger(Protocol):
             FloorViolated: A balance would fall below its floor.
             LedgerKeyConflict: A key is known, with other postings.
         """
+
+    async def find(self, keys: Collection[str]) -> Mapping[str, StoredEntry]:
+        """Read entries by their idempotency keys; unknown ones are left out."""
 
     async def balances(self, codes: Collection[str]) -> Mapping[str, Decimal]:
         """Read the present balances of accounts, without locking.

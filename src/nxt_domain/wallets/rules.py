@@ -26,6 +26,7 @@ from nxt_domain.wallets.model import (
     LedgerAccount,
     PostedPosting,
     Posting,
+    StoredEntry,
     UnbalancedEntry,
 )
 
@@ -142,6 +143,11 @@ class MoneySource:
         return gateway_account(self.merchant, currency)
 
 
+def settlement_key(order_id: int) -> str:
+    """Name the one entry that may settle an order [PAY-27]."""
+    return f"order:{order_id}:settle"
+
+
 def settlement_entry(
     *,
     order_id: int,
@@ -162,11 +168,31 @@ def settlement_entry(
         meter_credit_transfer_id: The credit transfer between meters that the order books, if any.
     """
     return Entry(
-        key=f"order:{order_id}:settle",
+        key=settlement_key(order_id),
         entry_type=EntryType.ORDER_SETTLEMENT,
         order_id=order_id,
         postings=(Posting(receiver_account, amount), Posting(source.account(currency), -amount)),
         meter_credit_transfer_id=meter_credit_transfer_id,
+    )
+
+
+def reversal_entry(settled: StoredEntry, *, order_id: int, author_account_id: int, memo: str) -> Entry:
+    """Book the opposite of a settlement [PAY-145].
+
+    Args:
+        settled: The entry that settled the order.
+        order_id: The order.
+        author_account_id: Who reverses it.
+        memo: Why.
+    """
+    return Entry(
+        key=f"order:{order_id}:reverse",
+        entry_type=EntryType.ORDER_REVERSAL,
+        order_id=order_id,
+        reverses_entry_id=settled.id,
+        author_account_id=author_account_id,
+        memo=memo,
+        postings=[Posting(leg.account, -leg.amount) for leg in settled.postings],
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from nxt_domain.orders.use_cases.move_money import InitialiseOrder, PlaceOrder
+from nxt_domain.orders.use_cases.reverse_order import ReverseOrder
 
 
 @attrs.frozen(kw_only=True)
@@ -13,3 +14,4 @@ class MoneyServices:
 
     place_order: PlaceOrder
     initialise_order: InitialiseOrder
+    reverse_order: ReverseOrder

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import attrs
 
 from nxt_domain.identity.model import Principal
@@ -10,8 +12,9 @@ from nxt_domain.orders.ports import ReferenceTaken
 from nxt_domain.orders.use_cases.move_money import GatewayPayment, Transfer
 from nxt_domain.shared.money import Currency
 from nxt_entrypoints.api.services import ApiServices
-from nxt_entrypoints.http.fields import Created, Id, PurchaseAmount
+from nxt_entrypoints.http.fields import Created, Id, IdPath, PurchaseAmount
 from nxt_entrypoints.http.routes import Guard, Route, route
+from nxt_entrypoints.http.rules import NOT_EMPTY, max_length
 
 _TAGS = ("orders",)
 _MAKING = {
@@ -97,4 +100,37 @@ async def initialise(body: InitialiseBody, caller: Principal, services: ApiServi
     return InitialisedOrder(id=begun.order_id, flutterwave_public_key=begun.public_key)
 
 
-ROUTES: tuple[Route, ...] = (place_order, initialise)
+@attrs.frozen(kw_only=True)
+class ReasonBody:
+    """Why staff do something that can't be undone."""
+
+    reason: Annotated[str, NOT_EMPTY, max_length(1000)]
+
+
+@attrs.frozen(kw_only=True)
+class ReversedOrder:
+    """The order, and the ledger entry that took its settlement back."""
+
+    id: int
+    entry_id: int
+
+
+@route(
+    "POST",
+    "/orders/{id}/reverse",
+    guard=Guard.USER_OR_KEY,
+    summary="Reverse a settled order",
+    tags=_TAGS,
+    capability="payments",
+    errors={
+        404: "Order unknown.",
+        409: "Not settled, reversed already, the receiver holds too little, or the energy has reached the meter.",
+    },
+)
+async def reverse(path: IdPath, body: ReasonBody, caller: Principal, services: ApiServices) -> ReversedOrder:
+    """Posts the opposite of the settlement; the order stays COMPLETED, and a top-up that still waits is aborted."""
+    done = await services.money.reverse_order(caller, path.id, body.reason)
+    return ReversedOrder(id=done.order_id, entry_id=done.entry_id)
+
+
+ROUTES: tuple[Route, ...] = (place_order, initialise, reverse)

@@ -8,6 +8,8 @@ from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
 from nxt_domain.orders.ports import MerchantAccounts
 from nxt_domain.orders.use_cases.move_money import InitialiseOrder, PlaceOrder
 from nxt_domain.orders.use_cases.place_order import OrderPlacement
+from nxt_domain.orders.use_cases.reverse_order import ReverseOrder
+from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
 from nxt_domain.shared.wakeups import WakeUps
 from nxt_entrypoints.api.money_services import MoneyServices
@@ -22,10 +24,13 @@ class Money(containers.DeclarativeContainer):
     wake_ups: providers.Dependency[WakeUps] = providers.Dependency()
     system_wallet_id: providers.Dependency[int] = providers.Dependency()
 
+    clock: providers.Dependency[Clock] = providers.Dependency()
+
     services = providers.Singleton(
         MoneyServices,
         place_order=providers.Singleton(PlaceOrder, begin=begin, placement=placement, wake_ups=wake_ups),
         initialise_order=providers.Singleton(
             InitialiseOrder, begin=begin, placement=placement, accounts=accounts, system_wallet_id=system_wallet_id
         ),
+        reverse_order=providers.Singleton(ReverseOrder, begin=begin, clock=clock),
     )

@@ -55,20 +55,24 @@ class FulfilTopUp(Generic[TxT]):
             NotFound: There is no such settled order of a meter.
             Unavailable: A tariff, a vendor or an older command is waited for; try again.
         """
-        await self._price(order_id)
-        await self._complete(order_id)
+        if await self._price(order_id):
+            await self._complete(order_id)
 
-    async def _price(self, order_id: int) -> None:
+    async def _price(self, order_id: int) -> bool:
+        """Make sure that there is a command; False: the order was reversed, and brings no energy any more."""
         async with self._begin() as tx:
             order = (await tx.orders.lock([order_id])).get(order_id)
             if order is None or order.status is not OrderStatus.COMPLETED:
                 raise NotFound(f"Order {order_id} is not settled", code="ORDER_UNSETTLED")
+            if order.reversed_at is not None:
+                return False
             if order_id in await tx.interactions.of_orders([order_id]):
-                return
+                return True
             priced, request = await self._priced(tx, order)
             await tx.orders.save([priced])
             await self._top_ups.create_for_orders(tx, [request])
             await tx.commit()
+        return True
 
     async def _priced(self, tx: TxT, order: Order) -> tuple[Order, TopUpRequest]:
         """Find the price that was missing, and keep it with the order [PAY-109]."""
