@@ -103,7 +103,7 @@ class Container(containers.DeclarativeContainer):
     begin = unit_of_work.provider
 
     # Areas of routes.
-    sites = providers.Container(Sites, begin=providers.Object(begin))
+    sites = providers.Container(Sites, begin=begin)
 
     # Meters.
     token_makers = providers.Singleton(metering.token_makers, settings)
@@ -141,7 +141,7 @@ class Container(containers.DeclarativeContainer):
     )
     money = providers.Container(
         Money,
-        begin=providers.Object(begin),
+        begin=begin,
         clock=clock,
         placement=placement,
         accounts=merchant_accounts,
