@@ -48,6 +48,7 @@ from nxt_entrypoints.api.webhook_secrets import WebhookGuard
 from nxt_entrypoints.settings.settings import Settings
 from nxt_entrypoints.wiring import identity, messages, metering, payments
 from nxt_entrypoints.wiring.money import Money
+from nxt_entrypoints.wiring.registers import Registers
 from nxt_entrypoints.wiring.secrets import secret_box
 from nxt_entrypoints.wiring.sites import Sites
 
@@ -103,6 +104,7 @@ class Container(containers.DeclarativeContainer):
     begin = unit_of_work.provider
 
     # Areas of routes.
+    registers = providers.Container(Registers, begin=begin)
     sites = providers.Container(Sites, begin=begin)
 
     # Meters.

@@ -10,8 +10,8 @@ import pytest
 from tests.support.meters_villages import KINDS, village
 from tests.support.meters_world import DELETED_NUMBER, EUI, NUMBER_WITHOUT_GRID, NUMBERS, MetersWorld
 
-from nxt_domain.grids.model import CommunicationProtocol
-from nxt_domain.meters.model import MeterObservation, MeterPhase
+from nxt_domain.grids.model import CommunicationProtocol, MeterPhase
+from nxt_domain.meters.model import MeterObservation
 from nxt_domain.meters.state_events import Actor, StateEvent, StateEventKind
 
 

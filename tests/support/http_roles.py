@@ -92,6 +92,7 @@ class Services:
 
     def __init__(self) -> None:
         self.money = Area()
+        self.registers = Area()
         self.sites = Area()
         self.money.place_order.answer = 51
         self.money.initialise_order.answer = BegunPayment(order_id=52, public_key="FLWPUBK_TEST-1")

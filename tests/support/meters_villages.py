@@ -22,12 +22,12 @@ from nxt_adapters.supabase.engine import create_engine, load_json
 from nxt_adapters.supabase.messages import PostgresDeviceMessages
 from nxt_adapters.supabase.outbox import PostgresOutboxQueue
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
-from nxt_domain.grids.model import CommunicationProtocol, Gateway
+from nxt_domain.grids.model import CommunicationProtocol, Gateway, MeterPhase
 from nxt_domain.messaging.model import (
     DeviceMessage,
 )
 from nxt_domain.messaging.tuning import DeliveryPolicy
-from nxt_domain.meters.model import Interaction, Meter, MeterPhase
+from nxt_domain.meters.model import Interaction, Meter
 from nxt_domain.shared.ids import UlidFactory
 from tests.support import databases
 from tests.support.meters_world import (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from nxt_adapters.memory.contract_register import MemoryConnections, MemoryCustomers, MemoryRequestedMeters
 from nxt_adapters.memory.database import MemoryDatabase
 from nxt_adapters.memory.grid_register import MemoryGridRegister
 from nxt_domain.identity.scope import Scope
@@ -20,6 +21,21 @@ class MemoryTenantRepositories:
     def __init__(self, database: MemoryDatabase, scope: Scope) -> None:
         self._database = database
         self._scope = scope
+
+    @cached_property
+    def connections(self) -> MemoryConnections:
+        """Supply contracts."""
+        return MemoryConnections(self._database, self._scope)
+
+    @cached_property
+    def customers(self) -> MemoryCustomers:
+        """Customers."""
+        return MemoryCustomers(self._database, self._scope)
+
+    @cached_property
+    def requested_meters(self) -> MemoryRequestedMeters:
+        """What supply contracts ask for."""
+        return MemoryRequestedMeters(self._database, self._scope)
 
     @cached_property
     def grids(self) -> MemoryGridRegister:

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.engine import dump_json
 from nxt_adapters.supabase.tables import connections, customers, dcus, grids, meters
-from nxt_domain.grids.model import CommunicationProtocol
+from nxt_domain.grids.model import CommunicationProtocol, MeterPhase
 from nxt_domain.grids.tariffs import MeterType, TariffFacts, tariff_of_meter
-from nxt_domain.meters.model import Meter, MeterObservation, MeterPhase
+from nxt_domain.meters.model import Meter, MeterObservation
 
 _FACTS: Final = (
     select(

@@ -6,6 +6,11 @@ from functools import cached_property
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from nxt_adapters.supabase.contract_register import (
+    PostgresConnections,
+    PostgresCustomers,
+    PostgresRequestedMeters,
+)
 from nxt_adapters.supabase.grid_register import PostgresGridRegister
 from nxt_domain.identity.scope import Scope
 
@@ -21,6 +26,21 @@ class TenantRepositories:
     def __init__(self, connection: AsyncConnection, scope: Scope) -> None:
         self._connection = connection
         self._scope = scope
+
+    @cached_property
+    def connections(self) -> PostgresConnections:
+        """Supply contracts."""
+        return PostgresConnections(self._connection, self._scope)
+
+    @cached_property
+    def customers(self) -> PostgresCustomers:
+        """Customers."""
+        return PostgresCustomers(self._connection, self._scope)
+
+    @cached_property
+    def requested_meters(self) -> PostgresRequestedMeters:
+        """What supply contracts ask for."""
+        return PostgresRequestedMeters(self._connection, self._scope)
 
     @cached_property
     def grids(self) -> PostgresGridRegister:

@@ -27,6 +27,13 @@ class Weather(StrEnum):
     CLOUDY_WITH_RAIN = "CLOUDY_WITH_RAIN"
 
 
+class MeterPhase(StrEnum):
+    """How many phases a meter measures."""
+
+    SINGLE_PHASE = "SINGLE_PHASE"
+    THREE_PHASE = "THREE_PHASE"
+
+
 @attrs.frozen(kw_only=True)
 class Gateway:
     """A data concentrator or LoRaWAN gateway (table ``dcus``)."""

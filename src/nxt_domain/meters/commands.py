@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nxt_domain.grids.model import CommunicationProtocol
+from nxt_domain.grids.model import CommunicationProtocol, MeterPhase
 from nxt_domain.messaging.model import CommandType, Phase
-from nxt_domain.meters.model import InteractionType, MeterPhase, Origin
+from nxt_domain.meters.model import InteractionType, Origin
 
 _T = InteractionType
 

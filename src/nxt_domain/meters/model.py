@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import attrs
 
-from nxt_domain.grids.model import CommunicationProtocol
+from nxt_domain.grids.model import CommunicationProtocol, MeterPhase
 from nxt_domain.shared.errors import Conflict
 from nxt_domain.shared.json import JsonObject
 
@@ -131,13 +131,6 @@ class Origin(StrEnum):
     RECONCILER = "RECONCILER"
     VERIFICATION = "VERIFICATION"
     UNSOLICITED = "UNSOLICITED"
-
-
-class MeterPhase(StrEnum):
-    """How many phases a meter measures."""
-
-    SINGLE_PHASE = "SINGLE_PHASE"
-    THREE_PHASE = "THREE_PHASE"
 
 
 class VerificationState(StrEnum):

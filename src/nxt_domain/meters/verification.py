@@ -9,7 +9,8 @@ from itertools import pairwise
 
 import attrs
 
-from nxt_domain.meters.model import CreditObservation, MeterPhase, VerificationState
+from nxt_domain.grids.model import MeterPhase
+from nxt_domain.meters.model import CreditObservation, VerificationState
 
 _READ_TOLERANCE_KWH = Decimal("0.2")
 _UNLIMITED_KW = {MeterPhase.SINGLE_PHASE: Decimal(10), MeterPhase.THREE_PHASE: Decimal(30)}

@@ -7,7 +7,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from nxt_adapters.socketio import SocketServer
-from nxt_entrypoints.api import chirpstack, flutterwave, grids, orders, own_order_routes
+from nxt_entrypoints.api import chirpstack, connections, flutterwave, grids, orders, own_order_routes
 from nxt_entrypoints.api.services import ApiServices
 from nxt_entrypoints.http.app import HttpSettings, build_app
 from nxt_entrypoints.http.guards import Gate
@@ -17,6 +17,7 @@ from nxt_entrypoints.http.routes import Route
 
 ROLE = "api"
 ROUTES: tuple[Route, ...] = (
+    *connections.ROUTES,
     *grids.ROUTES,
     *orders.ROUTES,
     *own_order_routes.ROUTES,

@@ -14,6 +14,7 @@ from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPu
 from nxt_entrypoints.api.app import build_api
 from nxt_entrypoints.api.money_services import MoneyServices
 from nxt_entrypoints.api.own_orders import VerifyOwnOrder
+from nxt_entrypoints.api.register_services import RegisterServices
 from nxt_entrypoints.api.site_services import SiteServices
 from nxt_entrypoints.api.webhook_secrets import WebhookGuard
 from nxt_entrypoints.container import Container
@@ -42,6 +43,11 @@ class ContainerServices:
     def sites(self) -> SiteServices:
         """See ``ApiServices``."""
         return self._container.sites().services()
+
+    @property
+    def registers(self) -> RegisterServices:
+        """See ``ApiServices``."""
+        return self._container.registers().services()
 
     @property
     def initialise_public_order(self) -> InitialisePublicOrder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.unit.meters.meters_samples import RADIO, V1, V2
 
-from nxt_domain.grids.model import CommunicationProtocol
+from nxt_domain.grids.model import CommunicationProtocol, MeterPhase
 from nxt_domain.messaging.model import CommandType, Phase
 from nxt_domain.meters.commands import (
     CREDIT_CHANGES,
@@ -16,7 +16,7 @@ from nxt_domain.meters.commands import (
     plugin_of,
     priority_of,
 )
-from nxt_domain.meters.model import InteractionType, MeterPhase, Origin
+from nxt_domain.meters.model import InteractionType, Origin
 
 _T = InteractionType
 SINGLE, THREE = MeterPhase.SINGLE_PHASE, MeterPhase.THREE_PHASE

@@ -10,9 +10,10 @@ import attrs
 import pytest
 from tests.unit.meters.meters_samples import NOW, RADIO, V2, a_meter, an_interaction
 
+from nxt_domain.grids.model import MeterPhase
 from nxt_domain.messaging.model import SetDate, SetTime
 from nxt_domain.meters.effects import balance_of, number_of, observed
-from nxt_domain.meters.model import InteractionStatus, InteractionType, MeterObservation, MeterPhase
+from nxt_domain.meters.model import InteractionStatus, InteractionType, MeterObservation
 from nxt_domain.meters.news import Operation, hourly_report, socket_event, top_up_command
 from nxt_domain.meters.use_cases.hand_over import messages_of
 from nxt_domain.shared.clock import iso_millis

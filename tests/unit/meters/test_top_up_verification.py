@@ -11,7 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.unit.meters.meters_samples import NOW
 
-from nxt_domain.meters.model import CreditObservation, MeterPhase, VerificationState
+from nxt_domain.grids.model import MeterPhase
+from nxt_domain.meters.model import CreditObservation, VerificationState
 from nxt_domain.meters.verification import CreditClear, OtherTopUp, assumed_power_kw, verify_top_up
 
 CONFIRMED, REFUTED = VerificationState.CONFIRMED, VerificationState.REFUTED

@@ -1,0 +1,22 @@
+"""Use cases behind the routes of customers, contracts, meters, issues and notes."""
+
+from __future__ import annotations
+
+import attrs
+
+from nxt_domain.grids.use_cases.contracts import (
+    ChangeConnections,
+    CreateConnection,
+    ReadContracts,
+    ReviseRequestedMeters,
+)
+
+
+@attrs.frozen(kw_only=True)
+class RegisterServices:
+    """Ready to be called; ``nxt_entrypoints.wiring.registers`` makes it."""
+
+    create_connection: CreateConnection
+    change_connections: ChangeConnections
+    revise_requested_meters: ReviseRequestedMeters
+    read_contracts: ReadContracts
