@@ -105,7 +105,7 @@ class Container(containers.DeclarativeContainer):
 
     # Areas of routes.
     registers = providers.Container(Registers, begin=begin)
-    sites = providers.Container(Sites, begin=begin)
+    sites = providers.Container(Sites, begin=begin, clock=clock)
 
     # Meters.
     token_makers = providers.Singleton(metering.token_makers, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from nxt_adapters.chirpstack.ingress import ChirpStackIngress, IngressMetrics
 from nxt_adapters.memory.database import MemoryClock
+from nxt_domain.grids.pbg_connections import Cell
+from nxt_domain.grids.use_cases.metering_hardware import PbgList
 from nxt_domain.orders.ports import PublicView
 from nxt_domain.orders.states import OrderStatus
 from nxt_domain.orders.use_cases.move_money import BegunPayment
@@ -94,6 +97,7 @@ class Services:
         self.money = Area()
         self.registers = Area()
         self.sites = Area()
+        self.sites.download_pbg_connections.answer = _empty_list
         self.money.place_order.answer = 51
         self.money.initialise_order.answer = BegunPayment(order_id=52, public_key="FLWPUBK_TEST-1")
         self.money.reverse_order.answer = Reversed(order_id=51, entry_id=9)
@@ -110,6 +114,14 @@ class Services:
         self.apply_device_event = Verb()
         self.record_hourly_reports = Reports()
         self.clock = MemoryClock()
+
+
+def _empty_list(*_: object) -> PbgList:
+    async def rows() -> AsyncIterator[Sequence[Cell]]:
+        for row in ():
+            yield row
+
+    return PbgList(filename="empty.csv", rows=rows())
 
 
 def _initialised(purchase: PublicPurchase) -> InitialisedPurchase:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from decimal import Decimal
 
 import attrs
 
+from nxt_domain.shared.errors import Unavailable
 from nxt_domain.shared.money import Currency
 from nxt_entrypoints.http.body import Upload
 from nxt_entrypoints.http.fields import IdPath, PurchaseAmount
@@ -84,11 +85,22 @@ async def file() -> Binary:
 
 @route("GET", "/stream", guard=PUBLIC, summary="Stream", tags=("things",), produces="text/csv")
 async def stream() -> Stream:
-    async def lines() -> AsyncIterator[bytes]:
+    async def lines() -> AsyncGenerator[bytes]:
         for number in range(3):
             yield f"{number};x\n".encode()
 
     return Stream(chunks=lines(), content_type="text/csv; charset=utf-8", filename="lines.csv")
+
+
+@route("GET", "/broken/{id}", guard=PUBLIC, summary="A stream that fails", tags=("things",), produces="text/csv")
+async def broken(path: IdPath) -> Stream:
+    async def lines() -> AsyncGenerator[bytes]:
+        for number in range(path.id):
+            if number == path.id - 1:
+                raise Unavailable("The database can't be reached")
+            yield f"{number}\n".encode()
+
+    return Stream(chunks=lines(), content_type="text/csv; charset=utf-8")
 
 
 @route("POST", "/fail", guard=PUBLIC, summary="Fail", tags=("things",), statuses={"OLD_HABIT": 500})
@@ -104,5 +116,5 @@ async def upload(upload: Upload | None) -> dict[str, object] | None:
     return {"name": upload.filename, "type": upload.content_type, "bytes": len(upload.content)}
 
 
-ROUTES = [upload, buy, read, nothing, post_nothing, form, echo, file, stream, fail]
+ROUTES = [upload, buy, read, nothing, post_nothing, form, echo, file, stream, broken, fail]
 JSON = {"Content-Type": "application/json"}

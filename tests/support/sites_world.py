@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import attrs
 from dependency_injector import providers
-from sqlalchemy import Table, func, insert, select, text
+from sqlalchemy import Table, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from nxt_adapters.supabase.engine import create_engine, dump_json, load_json, psycopg_url
-from nxt_adapters.supabase.tables import accounts, audit_log, audits, grids, metadata, organizations
+from nxt_adapters.supabase.tables import (
+    accounts,
+    audit_log,
+    audits,
+    connections,
+    customers,
+    dcus,
+    grids,
+    metadata,
+    meter_commissionings,
+    metering_hardware_imports,
+    metering_hardware_install_sessions,
+    meters,
+    organizations,
+)
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
 from nxt_entrypoints.wiring.sites import Sites
 from tests.support.http_roles import Services
@@ -41,6 +56,7 @@ class SitesWorld:
 
     def wire(self, **adapters: object) -> None:
         """Put the use cases of sites in front of the database; ``adapters`` stand for the outside."""
+        adapters = {"clock": self.callers.clock, **adapters}
         outside = {name: providers.Object(adapter) for name, adapter in adapters.items()}
         self.services.sites = Sites(begin=providers.Object(self.begin), **outside).services()
 
@@ -59,12 +75,54 @@ class SitesWorld:
             {"id": SECOND, "name": "Kalonda", "organization_id": 7, "deleted_at": None},
             {"id": FOREIGN, "name": "Elsewhere", "organization_id": 8, "deleted_at": None},
         )
+        async with self.owner.begin() as connection:  # the ids of what comes later
+            await connection.execute(text("alter table accounts alter id restart with 1000"))
 
     async def add(self, table: Table, *rows: Mapping[str, Any]) -> list[int]:
         """Insert rows; return their ids."""
         async with self.owner.begin() as connection:
             made = [await connection.execute(insert(table).values(**row).returning(table.c.id)) for row in rows]
         return [row.scalar_one() for row in made]
+
+    async def add_dcu(self, reference: str, grid_id: int | None, **facts: object) -> int:
+        """Put a gateway on a grid, or in stock."""
+        gateway = {"external_system": "CALIN", "communication_protocol": "CALIN_LORAWAN", "grid_id": grid_id}
+        [dcu] = await self.add(dcus, {"external_reference": reference, **gateway, **facts})
+        return dcu
+
+    async def add_meter(
+        self, reference: str, grid_id: int, *, customer: Mapping[str, Any] | None = None, **facts: object
+    ) -> int:
+        """Install a meter at a new customer of a grid; ``full_name`` and ``phone`` are those of the customer."""
+        person = {"full_name": facts.pop("full_name", f"House {reference}"), "phone": facts.pop("phone", None)}
+        [account] = await self.add(accounts, person)
+        [customer_id] = await self.add(customers, {"grid_id": grid_id, "account_id": account, **(customer or {})})
+        use = {"is_public": False, "is_commercial": False, "is_residential": True}
+        contract = {"customer_id": customer_id, "currency": "NGN", "women_impacted": 0, **use}
+        [connection] = await self.add(connections, contract)
+        place = {"connection_id": connection, "rls_grid_id": grid_id}
+        row = {"external_reference": reference, "external_system": "CALIN", **place, **facts}
+        [meter] = await self.add(meters, row)
+        return meter
+
+    async def install(
+        self, meter_id: int, *, imported: str, commissioned: str | None, at: datetime | None = None
+    ) -> None:
+        """Write how a meter's installation went."""
+        [session] = await self.add(metering_hardware_install_sessions, {"meter_id": meter_id})
+        link = {"metering_hardware_install_session_id": session}
+        [done] = await self.add(metering_hardware_imports, {**link, "metering_hardware_import_status": imported})
+        last = {"last_metering_hardware_import_id": done}
+        if commissioned is not None:
+            row = {**link, "meter_commissioning_status": commissioned, "created_at": at or func.now()}
+            [last["last_meter_commissioning_id"]] = await self.add(meter_commissionings, row)
+        await self.change(metering_hardware_install_sessions, session, **last)
+        await self.change(meters, meter_id, last_metering_hardware_install_session_id=session)
+
+    async def change(self, table: Table, key: int, **values: object) -> None:
+        """Change a row by hand."""
+        async with self.owner.begin() as connection:
+            await connection.execute(update(table).where(table.c.id == key).values(**values))
 
     async def row(self, table: Table, key: int) -> Mapping[str, Any]:
         """Read a row."""
@@ -75,11 +133,6 @@ class SitesWorld:
         """Read a table, by id."""
         async with self.owner.connect() as connection:
             return list((await connection.execute(select(table).order_by(table.c.id))).mappings())
-
-    async def run(self, statement: str) -> None:
-        """Do something by hand."""
-        async with self.owner.begin() as connection:
-            await connection.execute(text(statement))
 
     async def feed(self) -> list[str]:
         """The lines that people read."""

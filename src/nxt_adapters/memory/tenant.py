@@ -6,6 +6,7 @@ from functools import cached_property
 
 from nxt_adapters.memory.contract_register import MemoryConnections, MemoryCustomers, MemoryRequestedMeters
 from nxt_adapters.memory.database import MemoryDatabase
+from nxt_adapters.memory.grid_hardware import MemoryGridHardware
 from nxt_adapters.memory.grid_register import MemoryGridRegister
 from nxt_domain.identity.scope import Scope
 
@@ -36,6 +37,11 @@ class MemoryTenantRepositories:
     def requested_meters(self) -> MemoryRequestedMeters:
         """What supply contracts ask for."""
         return MemoryRequestedMeters(self._database, self._scope)
+
+    @cached_property
+    def grid_hardware(self) -> MemoryGridHardware:
+        """Meters and gateways on grids."""
+        return MemoryGridHardware(self._database, self._scope)
 
     @cached_property
     def grids(self) -> MemoryGridRegister:

@@ -11,6 +11,7 @@ from nxt_adapters.supabase.contract_register import (
     PostgresCustomers,
     PostgresRequestedMeters,
 )
+from nxt_adapters.supabase.grid_hardware import PostgresGridHardware
 from nxt_adapters.supabase.grid_register import PostgresGridRegister
 from nxt_domain.identity.scope import Scope
 
@@ -41,6 +42,11 @@ class TenantRepositories:
     def requested_meters(self) -> PostgresRequestedMeters:
         """What supply contracts ask for."""
         return PostgresRequestedMeters(self._connection, self._scope)
+
+    @cached_property
+    def grid_hardware(self) -> PostgresGridHardware:
+        """Meters and gateways on grids."""
+        return PostgresGridHardware(self._connection, self._scope)
 
     @cached_property
     def grids(self) -> PostgresGridRegister:

@@ -6,7 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from nxt_domain.grids.changes import GridChange
+from nxt_domain.grids.connectivity import HardwareFacts
 from nxt_domain.grids.model import Gateway, GridTwin
+from nxt_domain.grids.pbg_connections import PbgConnection
 from nxt_domain.grids.views import GridView, GridWithOrganization
 from nxt_domain.shared.paging import Page, Window
 
@@ -46,3 +48,16 @@ class GridRegister(Protocol):
             InvalidInput: A value is out of its column's range.
             Conflict: A name or identifier is taken, or the organization does not exist.
         """
+
+
+class GridHardware(Protocol):
+    """Meters and gateways on the grids of a scope."""
+
+    async def facts(self, grid_id: int) -> HardwareFacts:
+        """Count what is online; live meters and gateways alone."""
+
+    async def pbg_order(self, grid_id: int) -> Sequence[int]:
+        """List the ids of a grid's live meters: those without commissioning first, then the newest commissionings."""
+
+    async def pbg_connections(self, grid_id: int, meter_ids: Collection[int]) -> Mapping[int, PbgConnection]:
+        """Read some of those meters, in one statement; one that is gone meanwhile is left out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from nxt_domain.grids.use_cases.metering_hardware import DownloadPbgConnections, ReadConnectivity
 from nxt_domain.grids.use_cases.read_grids import ReadGrids
 from nxt_domain.grids.use_cases.update_grids import UpdateGrids
 
@@ -12,5 +13,7 @@ from nxt_domain.grids.use_cases.update_grids import UpdateGrids
 class SiteServices:
     """Ready to be called; ``nxt_entrypoints.wiring.sites`` makes it."""
 
+    download_pbg_connections: DownloadPbgConnections
+    read_connectivity: ReadConnectivity
     read_grids: ReadGrids
     update_grids: UpdateGrids

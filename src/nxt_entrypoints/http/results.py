@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Generic, TypeVar
 
 import attrs
+import structlog
 from aiohttp import web
 
 from nxt_entrypoints.http.json import encode
@@ -14,6 +16,8 @@ T = TypeVar("T")
 
 JSON_TYPE = "application/json; charset=utf-8"
 TEXT_TYPE = "text/plain; charset=utf-8"
+
+_log = structlog.get_logger("nxt.http")
 
 
 @attrs.frozen
@@ -42,10 +46,10 @@ class Stream:
     """A file of any length, written as it is made.
 
     Attributes:
-        chunks: Encoded parts, in order.
+        chunks: Encoded parts, in order; what fails before the first one is answered as any other failure.
     """
 
-    chunks: AsyncIterator[bytes]
+    chunks: AsyncGenerator[bytes]
     content_type: str
     filename: str | None = None
 
@@ -87,7 +91,7 @@ async def respond(
 def _file_headers(file: Binary | Stream) -> dict[str, str]:
     headers = {"Content-Type": file.content_type}
     if file.filename is not None:
-        safe = "".join(letter for letter in file.filename if letter.isalnum() or letter in " ._-")
+        safe = "".join(letter for letter in file.filename if letter.isalnum() or letter in " ._-:")
         headers["Content-Disposition"] = f'attachment; filename="{safe}"'
     return headers
 
@@ -96,9 +100,23 @@ async def _stream(
     request: web.Request, stream: Stream, *, status: int, headers: Mapping[str, str]
 ) -> web.StreamResponse:
     response = web.StreamResponse(status=status, headers={**headers, **_file_headers(stream)})
-    await response.prepare(request)
-    if request.method != "HEAD":
-        async for chunk in stream.chunks:
-            await response.write(chunk)
-    await response.write_eof()
+    async with aclosing(stream.chunks) as chunks:
+        first = await anext(chunks, b"")
+        await response.prepare(request)
+        if request.method != "HEAD":
+            await _write(request, response, first, chunks)
     return response
+
+
+async def _write(request: web.Request, response: web.StreamResponse, first: bytes, rest: AsyncGenerator[bytes]) -> None:
+    try:
+        await response.write(first)
+        async for chunk in rest:
+            await response.write(chunk)
+    except ConnectionError:
+        return  # whoever asked has left
+    except Exception:  # noqa: BLE001 - whatever it was, it is logged, and the reader must notice
+        # The status is out: a broken connection is all that can tell that the file is not whole.
+        _log.exception("a file broke off")
+        if request.transport is not None:
+            request.transport.abort()

@@ -266,6 +266,15 @@ async def test_files_and_streams(client: Any) -> None:
     assert csv.headers["Access-Control-Allow-Origin"] == "*"
 
 
+async def test_a_stream_that_fails(client: Any) -> None:
+    """[API-17] [API-38] At once: answered as any failure. Later: a broken connection tells that it is not whole."""
+    assert (await client.get("/broken/1")).status == 503
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await (await client.get("/broken/3")).read()
+    assert (await client.head("/broken/3")).status == 200
+    assert (await client.get("/stream")).status == 200
+
+
 async def test_cross_origin_calls_are_answered_everywhere(client: Any) -> None:
     """[API-34]"""
     for path in ("/things/5", "/nope", "/healthz"):
