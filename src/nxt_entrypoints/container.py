@@ -16,6 +16,7 @@ from nxt_adapters.internal.hourly_reports import TelemetryRole
 from nxt_adapters.socketio.realtime import SocketIoRealtime
 from nxt_adapters.supabase.api_keys import PostgresApiKeys
 from nxt_adapters.supabase.engine import create_engine
+from nxt_adapters.supabase.idempotency import PostgresIdempotencyKeys
 from nxt_adapters.supabase.identity import PostgresAccounts, PostgresGridOwners
 from nxt_adapters.supabase.job_leases import PostgresJobLeases
 from nxt_adapters.supabase.messages import PostgresDeviceMessages, PostgresMessageStore
@@ -73,6 +74,7 @@ class Container(containers.DeclarativeContainer):
     valkey = providers.Singleton(Redis.from_url, settings.provided.valkey_url)
     http_session = providers.Singleton(ClientSession)
     outbox_queue = providers.Singleton(PostgresOutboxQueue, engine)
+    idempotency_keys = providers.Singleton(PostgresIdempotencyKeys, engine)
     job_leases = providers.Singleton(PostgresJobLeases, engine, name)
 
     # Device messages.

@@ -9,6 +9,9 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
+import attrs
+
+from nxt_domain.shared.idempotency import Claim, claim_at_work, claim_lost
 from nxt_domain.shared.outbox import OutboxTask
 
 
@@ -86,6 +89,9 @@ class MemoryTransaction:
 
     async def commit(self) -> None:
         """Keep everything done so far."""
+        claim = claim_at_work()
+        if claim is not None:
+            _mark_used(self.database, claim)
         self._before = self.database.snapshot()
 
     async def __aenter__(self) -> Self:
@@ -100,3 +106,12 @@ class MemoryTransaction:
             self.database.restore(self._before)
         self._before = None
         self.database.lock.release()
+
+
+def _mark_used(database: MemoryDatabase, claim: Claim) -> None:
+    keys = database.table("idempotency_keys")
+    name = (claim.request.scope, claim.request.key)
+    row = keys.get(name)
+    if row is None or row.until != claim.until:
+        raise claim_lost()
+    keys[name] = attrs.evolve(row, is_used=True)

@@ -12,12 +12,19 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from nxt_domain.shared.errors import Conflict, DomainError, Forbidden, InvalidInput, Unavailable
+from nxt_domain.shared.idempotency import Claim, claim_at_work, claim_lost
 
 _CONFLICTS = {"23505": "ALREADY_EXISTS", "23503": "REFERENCE_MISSING", "40001": "SERIALIZATION", "40P01": "DEADLOCK"}
 _INVALID = {"23502", "23514", "22P02", "22003"}
 _UNAVAILABLE_CLASSES = ("08", "53", "57")
 _LOCK_OR_STATEMENT_TIMEOUT = {"55P03", "57014"}
 _CHANGED_NOTHING = text("select pg_current_xact_id_if_assigned() is null")
+_MARK_USED = text(
+    """
+    update internal.idempotency_keys set state = 'COMPLETED'
+    where scope = :scope and key = :key and locked_until = :until
+    """
+)
 
 
 def domain_error(error: DBAPIError) -> DomainError | None:
@@ -71,7 +78,10 @@ class PostgresTransaction:
 
     async def commit(self) -> None:
         """Make everything durable; see ``UnitOfWork.commit``."""
+        claim = claim_at_work()
         try:
+            if claim is not None:
+                await _mark_used(self.connection, claim)
             await self.connection.commit()
         except DBAPIError as error:
             _raise_translated(error)
@@ -106,6 +116,13 @@ async def _end_reading(connection: AsyncConnection) -> None:
     with suppress(DBAPIError):  # aborted or cut off: what follows is the rollback
         if (await connection.execute(_CHANGED_NOTHING)).scalar_one():
             await connection.commit()
+
+
+async def _mark_used(connection: AsyncConnection, claim: Claim) -> None:
+    """Mark an idempotency key as used, in the transaction of the work that is done for it [REL-155]."""
+    key = {"scope": claim.request.scope, "key": claim.request.key, "until": claim.until}
+    if (await connection.execute(_MARK_USED, key)).rowcount == 0:
+        raise claim_lost()
 
 
 def _raise_translated(error: DBAPIError) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from typing import Generic, TypeVar
 
 from nxt_domain.shared.errors import Unavailable
@@ -41,7 +42,8 @@ class GroupCommit(Generic[T]):
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, done))
         if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._drain(), name="group-commit")
+            # It writes for many callers, so it carries the context of none.
+            self._writer = asyncio.create_task(self._drain(), name="group-commit", context=Context())
         await done
 
     async def _drain(self) -> None:

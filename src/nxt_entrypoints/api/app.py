@@ -7,6 +7,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from nxt_adapters.socketio import SocketServer
+from nxt_domain.shared.idempotency import IdempotencyKeys
 from nxt_entrypoints.api import chirpstack, connections, flutterwave, grids, orders, own_order_routes
 from nxt_entrypoints.api.services import ApiServices
 from nxt_entrypoints.http.app import HttpSettings, build_app
@@ -35,6 +36,7 @@ def build_api(
     readiness: Readiness | None = None,
     limiter: RateLimiter | None = None,
     registry: CollectorRegistry | None = None,
+    idempotency_keys: IdempotencyKeys | None = None,
 ) -> web.Application:
     """Build the API role's application; it alone answers cross-origin calls and serves sockets.
 
@@ -46,6 +48,7 @@ def build_api(
         readiness: What ``/readyz`` probes.
         limiter: Counts public calls over all processes; None: in this process only.
         registry: Figures of the process.
+        idempotency_keys: Requests that named themselves; None: names are ignored.
     """
     settings = settings or HttpSettings()
     if settings.cors_origins is None:
@@ -59,6 +62,7 @@ def build_api(
         readiness=readiness,
         limiter=limiter,
         registry=registry,
+        idempotency_keys=idempotency_keys,
     )
     if sockets is not None and not settings.is_hibernated:
         sockets.attach(app)

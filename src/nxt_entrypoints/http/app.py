@@ -9,11 +9,13 @@ import attrs
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from nxt_domain.shared.idempotency import IdempotencyKeys
 from nxt_entrypoints.http.client import networks
 from nxt_entrypoints.http.cors import Cors
 from nxt_entrypoints.http.dispatch import Dispatcher
 from nxt_entrypoints.http.guards import Gate
 from nxt_entrypoints.http.observation import metrics_of
+from nxt_entrypoints.http.once import Once
 from nxt_entrypoints.http.openapi import openapi_document
 from nxt_entrypoints.http.operations import Operations, Readiness
 from nxt_entrypoints.http.rate_limit import PUBLIC_ORDERS, LocalRateLimiter, RateLimiter
@@ -56,6 +58,7 @@ def build_app(
     readiness: Readiness | None = None,
     limiter: RateLimiter | None = None,
     registry: CollectorRegistry | None = None,
+    idempotency_keys: IdempotencyKeys | None = None,
 ) -> web.Application:
     """Build the application of a role: its routes and the operational endpoints.
 
@@ -68,6 +71,7 @@ def build_app(
         readiness: What ``/readyz`` probes.
         limiter: Counts calls of limited routes; None: in this process only.
         registry: Figures of the process, shown at ``/metrics``; None: a fresh one.
+        idempotency_keys: Requests that named themselves; None: names are ignored.
 
     Raises:
         ValueError: Two routes coincide, or a network is malformed.
@@ -84,6 +88,7 @@ def build_app(
         gate=gate,
         limiter=limiter or LocalRateLimiter(settings.limits),
         metrics=metrics_of(registry),
+        once=None if idempotency_keys is None else Once(idempotency_keys),
         cors=None if settings.cors_origins is None else Cors(settings.cors_origins),
         trusted_proxies=networks(settings.trusted_proxies),
     )

@@ -6,6 +6,7 @@ import re
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -14,13 +15,15 @@ from aiohttp import web
 
 from nxt_domain.identity.model import CallOrigin, Principal
 from nxt_domain.shared.errors import DomainError, InvalidInput, NotFound
-from nxt_entrypoints.http.body import parse, receive, receive_upload
+from nxt_domain.shared.idempotency import Answer
+from nxt_entrypoints.http.body import Upload, parse, receive, receive_upload
 from nxt_entrypoints.http.client import UNKNOWN, Network, bucket_of, client_address
 from nxt_entrypoints.http.cors import Cors
-from nxt_entrypoints.http.errors import BodyIncomplete, BodyTooLarge, error_body, error_headers, status_of
+from nxt_entrypoints.http.errors import BodyIncomplete, BodyTooLarge, error_body, error_headers, is_told, status_of
 from nxt_entrypoints.http.guards import Gate
 from nxt_entrypoints.http.inputs import read_body, read_path, shape_of
 from nxt_entrypoints.http.observation import Exchange, HttpMetrics
+from nxt_entrypoints.http.once import REPLAYED, Once, named_request, replay
 from nxt_entrypoints.http.rate_limit import RateLimiter
 from nxt_entrypoints.http.results import respond
 from nxt_entrypoints.http.router import Router
@@ -43,6 +46,7 @@ class Dispatcher:
         services: Its use cases, as handlers see them.
         gate: Its guards.
         limiter: For routes with a limit.
+        once: For requests with an idempotency key; None: the role ignores keys.
         cors: None: the role sends no CORS headers [API-35].
         trusted_proxies: From which peers ``X-Forwarded-For`` is believed.
     """
@@ -53,6 +57,7 @@ class Dispatcher:
     gate: Gate
     limiter: RateLimiter
     metrics: HttpMetrics
+    once: Once | None = None
     cors: Cors | None = None
     trusted_proxies: Sequence[Network] = ()
 
@@ -101,15 +106,31 @@ class Dispatcher:
         if exchange.route.limit is not None:
             await self.limiter.take(exchange.route.limit, bucket_of(exchange.client_address))
         exchange.principal = _with_origin(await self.gate.admit(exchange.route, request.headers), exchange)
-        inputs = await self._inputs(request, exchange, exchange.route, path)
-        result = await exchange.route.handler(**inputs)
-        return await respond(request, result, status=exchange.route.status, headers=headers)
-
-    async def _inputs(
-        self, request: web.Request, exchange: Exchange, route: Route, path: Mapping[str, str]
-    ) -> dict[str, object]:
+        route = exchange.route
         upload = await receive_upload(request) if route.takes("upload") else None
         raw = b"" if route.takes("upload") else await receive(request, route.max_body)
+        inputs = self._inputs(request, exchange, route, path=path, raw=raw, upload=upload)
+        work = partial(route.handler, **inputs)
+        named = named_request(request, route, exchange.principal, path=path, raw=raw, upload=upload)
+        if named is None or self.once is None:
+            return await respond(request, await work(), status=route.status, headers=headers)
+        claim = await self.once.claim(named)
+        if isinstance(claim, Answer):
+            again = replay(claim, exchange.request_id)
+            return await respond(request, again, status=claim.status, headers={**headers, **REPLAYED})
+        result = await self.once.carry_out(claim, exchange, route, work)
+        return await respond(request, result, status=route.status, headers=headers)
+
+    def _inputs(
+        self,
+        request: web.Request,
+        exchange: Exchange,
+        route: Route,
+        *,
+        path: Mapping[str, str],
+        raw: bytes,
+        upload: Upload | None,
+    ) -> dict[str, object]:
         facts = RequestFacts(request_id=exchange.request_id, client_address=exchange.client_address, raw_body=raw)
         context = {"caller": exchange.principal, "services": self.services, "facts": facts, "upload": upload}
         return {
@@ -126,9 +147,7 @@ class Dispatcher:
         overrides: Mapping[str, int],
     ) -> web.StreamResponse:
         status = status_of(error, overrides)
-        # A kind without a status is a defect; a code that a route maps to 500 is an old client's contract.
-        is_expected = status != 500 or error.code in overrides
-        if not is_expected:
+        if not is_told(error, status, overrides):
             return await self._confess(request, exchange, headers, error)
         if status >= 500:
             _log.warning("answered with a failure", status=status, code=error.code, exc_info=error)

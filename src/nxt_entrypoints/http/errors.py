@@ -77,6 +77,15 @@ def status_of(error: DomainError, overrides: Mapping[str, int]) -> int:
     return next((_STATUSES[kind] for kind in kinds), 500)
 
 
+def is_told(error: DomainError, status: int, overrides: Mapping[str, int]) -> bool:
+    """Tell whether clients get an error's own words.
+
+    A kind without a status is a defect, of which nothing is told; a code that a route maps to 500 is an old client's
+    contract.
+    """
+    return status != 500 or error.code in overrides
+
+
 def error_body(error: DomainError, *, status: int, request_id: str, is_expected: bool = True) -> dict[str, object]:
     """Make the body of an error.
 

@@ -46,9 +46,20 @@ def decode(body: bytes) -> Json:
     return value
 
 
+def canonical(value: Json) -> bytes:
+    """Write decoded JSON in its one canonical form: members sorted, no blanks, numbers in plain notation."""
+    return _CANONICAL.encode(to_plain(value))
+
+
 def encode(value: object) -> bytes:
     """Write a result as JSON: attrs objects as objects, decimals in plain notation, instants as ``…sssZ``."""
     return _ENCODER.encode(to_plain(value))
+
+
+def stored(value: object) -> Json:
+    """Reduce a result to plain JSON values, as ``encode`` would write them, to be kept and written again."""
+    plain_value: Json = _STORED.decode(encode(value))
+    return plain_value
 
 
 def to_plain(value: object) -> object:
@@ -136,4 +147,6 @@ def _parser_text(error: Exception) -> str:
 
 
 _DECODER = msgspec.json.Decoder(float_hook=_read_fraction)
+_CANONICAL = msgspec.json.Encoder(order="sorted")
+_STORED = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder()

@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin
 import attrs
 from apispec import APISpec
 
+from nxt_domain.shared.idempotency import LONGEST_KEY
 from nxt_entrypoints.http.errors import PHRASES
 from nxt_entrypoints.http.rate_limit import WINDOW_S
 from nxt_entrypoints.http.results import FILES, Reply, Text
@@ -45,6 +46,15 @@ _ERROR: JsonDict = {
 }
 _UPLOAD: JsonDict = {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}
 _RETRY_AFTER: JsonDict = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+IDEMPOTENCY_KEY: JsonDict = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+    "description": "Names this request for 7 days: sent again, it is not carried out again, and gets the first answer, "
+    "with `Idempotency-Replayed: true`.",
+}
+_KEY_CONFLICT = "The idempotency key names another request, or one that is still being carried out"
 _CONVENTIONS = (
     "Literal segments of paths match in any case, and one trailing slash is ignored. "
     "`HEAD` is answered for every `GET`. Fields that a route does not define are ignored. "
@@ -112,6 +122,7 @@ def _operation(route: Route, name: str, schemas: Schemas) -> JsonDict:
     if description:
         operation["description"] = description
     parameters = [parameter for place in _PLACES for parameter in _parameters(route, place, schemas)]
+    parameters += [IDEMPOTENCY_KEY] if route.is_keyed else []
     if parameters:
         operation["parameters"] = parameters
     if route.takes("upload"):
@@ -147,7 +158,14 @@ def _errors(route: Route) -> dict[int, str]:
         found[413] = PHRASES[413]
     if route.limit is not None:
         found[429] = f"Too many calls of this address; counted over {WINDOW_S} s, together with `{route.limit}`."
-    return found | dict(route.errors)
+    found |= route.errors
+    if route.is_keyed:
+        found |= {400: found.get(400, PHRASES[400]), 409: _or(found.get(409), f"{_KEY_CONFLICT}.")}
+    return found
+
+
+def _or(first: str | None, second: str) -> str:
+    return second if first is None else f"{first} {second}"
 
 
 def _error(status: int, text: str) -> JsonDict:

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 import attrs
 
 from nxt_domain.identity.access import ACCESS, ANY_LOGIN, Access
-from nxt_entrypoints.http.results import FILES
+from nxt_entrypoints.http.results import FILES, Text
 
 KIB = 1024
 DEFAULT_MAX_BODY = 100 * KIB
@@ -106,6 +106,11 @@ class Route:
     def parameters(self) -> Sequence[str]:
         """The names of the path's parameters."""
         return [part[1:-1] for part in self.path.split("/") if part.startswith("{")]
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether an ``Idempotency-Key`` counts: the caller is known, something changes, the answer can be kept."""
+        return self.guard is Guard.USER_OR_KEY and self.changes and self.result not in {*FILES, Text}
 
     def takes(self, name: str) -> bool:
         """Tell whether the handler asks for something."""

@@ -122,5 +122,6 @@ async def start_api(process: Process) -> None:
         readiness=process.readiness(),
         limiter=ValkeyRateLimiter(container.valkey(), http.limits),
         registry=registry,
+        idempotency_keys=container.idempotency_keys(),
     )
     await process.listen(Role.API, app)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextvars import ContextVar
 
 import pytest
 
@@ -70,3 +71,16 @@ async def test_a_caller_that_gives_up_harms_nobody() -> None:
     with pytest.raises(asyncio.CancelledError):
         await impatient
     assert [number for batch in store.batches for number in batch] == [1, 2]
+
+
+async def test_the_writer_works_in_nobodys_context() -> None:
+    """[REL-155] It serves many callers: the idempotency key and the request id of the first are not the others'."""
+    caller: ContextVar[str] = ContextVar("caller", default="nobody")
+    seen: list[str] = []
+
+    async def write(items: Sequence[int]) -> None:
+        seen.append(caller.get())
+
+    caller.set("the first request")
+    await GroupCommit[int](write).submit(1)
+    assert seen == ["nobody"]
