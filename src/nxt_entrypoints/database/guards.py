@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
-Finding = tuple[str, str, str]
-"""Kind, name, sentence."""
+from nxt_entrypoints.database import row_security
+from nxt_entrypoints.database.row_security import Finding
 
 _LEDGER_WRITES = """
     select t.name || ' ' || lower(p.privilege)
@@ -25,7 +25,6 @@ _ROUTINES = """
 _OPEN_TABLES = """
     select c.relname from pg_class c
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relrowsecurity
-        and c.relname <> 'alembic_version'
         and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')
 """
 _FEED = """
@@ -63,8 +62,10 @@ def findings(connection: Connection) -> Iterator[Finding]:
     """Yield what is not as it must be.
 
     Checked: nxt_app writes no table of the ledger and the routines are nxt_ledger's own [R14]; row security is on
-    [REL-106]; the change feed is complete [REL-112]; partitions exist two months ahead, and the DEFAULT ones [R17].
+    [REL-106], with the policies and rights of its table [REL-108, REL-109]; the change feed is complete [REL-112];
+    partitions exist two months ahead, and the DEFAULT ones [R17].
     """
+    yield from row_security.findings(connection)
     for kind, statement, sentence in (
         ("right", _LEDGER_WRITES, "the application may write the ledger"),
         ("routine", _ROUTINES, "does not run as nxt_ledger with a pinned search path"),

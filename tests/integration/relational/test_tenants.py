@@ -173,19 +173,3 @@ def test_an_unassigned_meter_belongs_to_nobody(world: tuple[Session, Ids]) -> No
     assert _owner(session, "meter_shadows", ids["shadow"], "meter_id") is None
     session.execute("update meters set connection_id = %(connection)s where id = %(meter)s", ids)
     assert _owner(session, "wallets", ids["meter_wallet"]) == ids["owner"]
-
-
-def test_clients_see_nothing_before_they_have_policies(world: tuple[Session, Ids], relational_url: str) -> None:
-    """[REL-106] [REL-109] Row security is on, and neither anonymous nor signed-in callers hold a right."""
-    session, _ = world
-    del session
-    with connect(relational_url, role=None) as owner:
-        for role in ("anon", "authenticated"):
-            owner.execute(f"set role {role}")
-            for table in ("orders", "internal.secrets", "messaging.device_messages"):
-                with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                    owner.execute(f"select * from {table}")
-            owner.execute("reset role")
-        owner.execute("grant select on orders to authenticated")
-        owner.execute("set role authenticated")
-        assert owner.execute("select count(*) from orders").fetchone() == (0,)

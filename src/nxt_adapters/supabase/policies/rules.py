@@ -1,0 +1,157 @@
+"""The access table: who sees and writes which rows of schema ``public`` (relational-schema 9.3).
+
+A table that is not here is closed to clients [REL-106]. Rights of all rules add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Table
+
+from nxt_adapters.supabase.policies.model import OWN_ORGANIZATION, Access, Caller
+from nxt_adapters.supabase.tables import connections
+
+OWN_ACCOUNT = "(select internal.caller_account_id())"
+OWN_CUSTOMER = "(select internal.caller_customer_id())"
+OWN_AGENT = "(select internal.caller_agent_id())"
+OWN_CONNECTIONS = "any ((select internal.caller_connection_ids())::integer[])"
+OWN_METERS = "any ((select internal.caller_meter_ids())::integer[])"
+OWN_WALLETS = "any ((select internal.caller_wallet_ids())::integer[])"
+SUPPLY_WALLETS = "any ((select internal.caller_supply_wallet_ids())::integer[])"
+
+REPORTED = "not is_hidden_from_reporting"
+REPORTED_GRID = "grid_id <> all ((select internal.hidden_grid_ids())::integer[])"
+REPORTED_ORDER = "meta_is_hidden_from_reporting = false"
+"""An order that doesn't say is hidden [REL-93]."""
+
+
+def _platform(acts: str = "S", *, check: Sequence[str] = (), columns: Sequence[str] = (), key: str = "id") -> Access:
+    return Access(caller=Caller.PLATFORM, acts=acts, check=check, columns=columns, key=key)
+
+
+def _own(
+    acts: str = "S",
+    *,
+    by: str = "rls_organization_id",
+    check: Sequence[str] = (),
+    columns: Sequence[str] = (),
+) -> Access:
+    where = (f"{by} = {OWN_ORGANIZATION}",)
+    return Access(caller=Caller.OWNER, acts=acts, where=where, check=check, columns=columns)
+
+
+def _person(*where: str, label: str = "") -> Access:
+    return Access(caller=Caller.PERSON, acts="S", where=where, label=label)
+
+
+def _member(acts: str = "S", *where: str) -> Access:
+    return Access(caller=Caller.MEMBER, acts=acts, where=where)
+
+
+def _lender(*where: str) -> Access:
+    return Access(caller=Caller.LENDER, acts="S", where=where)
+
+
+def _all_but(table: Table, *closed: str) -> Sequence[str]:
+    return tuple(column.name for column in table.columns if column.name not in closed)
+
+
+_TENANTS = (_own(), _platform())
+_LINK = ("telegram_id",)
+_UNLINKED = ("telegram_id is null",)
+_AUTHOR = f"author_id = {OWN_ACCOUNT}"
+_SUBMISSION = (
+    "author_full_name",
+    "author_email",
+    "author_organization_name",
+    "site_name",
+    "site_details",
+    "outline_geom",
+    "location_geom",
+)
+
+RULES: Mapping[str, Sequence[Access]] = {
+    # People and tenants
+    "organizations": (_own(by="id"), _platform("S I U")),
+    "accounts": (
+        _own(by="organization_id"),
+        _own("U", by="organization_id", columns=_LINK, check=_UNLINKED),
+        _platform(),
+        _platform("U", columns=_LINK, check=_UNLINKED),
+        _person(f"id = {OWN_ACCOUNT}"),
+    ),
+    "members": _TENANTS,
+    "agents": (*_TENANTS, _person(f"account_id = {OWN_ACCOUNT}")),
+    "customers": (*_TENANTS, _lender(REPORTED, REPORTED_GRID), _person(f"account_id = {OWN_ACCOUNT}")),
+    "notes": (
+        _own("S I"),
+        _platform("S I"),
+        Access(caller=Caller.OWNER, acts="U", where=(f"rls_organization_id = {OWN_ORGANIZATION}", _AUTHOR)),
+        Access(caller=Caller.PLATFORM, acts="U", where=(_AUTHOR,)),
+    ),
+    # A row for another tenant's feed is not a member's to write.
+    "audits": (
+        _own(by="organization_id"),
+        _platform(),
+        Access(
+            caller=Caller.OWNER,
+            acts="I",
+            where=(f"coalesce(organization_id, {OWN_ORGANIZATION}) = {OWN_ORGANIZATION}", _AUTHOR),
+        ),
+        Access(caller=Caller.PLATFORM, acts="I", where=(_AUTHOR,)),
+    ),
+    # Sites and what stands on them
+    "grids": (_own(by="organization_id"), _platform("S I U"), _lender(REPORTED)),
+    "poles": (_own("S I"), _platform("S I")),
+    "dcus": _TENANTS,
+    "mppts": _TENANTS,
+    "device_types": (_member(), _platform("I U")),
+    "devices": _TENANTS,
+    # Contracts, meters, installation
+    "connections": (
+        _own(),
+        _platform("S D"),
+        _platform("I", check=("paid = 0",)),
+        _platform("U", columns=_all_but(connections, "paid", "currency")),
+        _person(f"id = {OWN_CONNECTIONS}"),
+    ),
+    "connection_requested_meters": _TENANTS,
+    "meters": (*_TENANTS, _platform("I U"), _member("S", "connection_id is null"), _person(f"id = {OWN_METERS}")),
+    "meter_shadows": (_own(), _platform(key="meter_id")),
+    "meter_state_events": _TENANTS,
+    "metering_hardware_install_sessions": _TENANTS,
+    "metering_hardware_imports": _TENANTS,
+    "meter_commissionings": _TENANTS,
+    "issues": _TENANTS,
+    # Commands and rules
+    "meter_interactions": (*_TENANTS, _person(f"meter_id = {OWN_METERS}")),
+    "directive_batches": _TENANTS,
+    "directive_batch_executions": _TENANTS,
+    # Money
+    "wallets": (
+        *_TENANTS,
+        _platform("I", check=("balance = 0", "identifier is null")),
+        _person(f"customer_id = {OWN_CUSTOMER}", label="customer"),
+        _person(f"agent_id = {OWN_AGENT}", label="agent"),
+    ),
+    "orders": (
+        *_TENANTS,
+        _platform("U", columns=("order_status",), check=("order_status = 'IGNORED'",)),
+        _lender(REPORTED_ORDER),
+        _person(_AUTHOR, label="author"),
+        _person(f"sender_wallet_id = {OWN_WALLETS}", label="sender"),
+        _person(f"receiver_wallet_id = {OWN_WALLETS}", label="receiver"),
+        # A meter may have been another customer's before.
+        _person(
+            f"receiver_wallet_id = {SUPPLY_WALLETS}",
+            f"coalesce(meta_receiver_id_part_2, {OWN_CUSTOMER}) = {OWN_CUSTOMER}",
+            label="receiver of energy",
+        ),
+    ),
+    "transactions": _TENANTS,
+    "payouts": (_platform(),),
+}
+
+VIEWS = ("my_grid",)
+"""Views that signed-in callers read; the rows are those of the tables below them [REL-85]."""
