@@ -40,6 +40,7 @@ from nxt_domain.orders.use_cases.gateway_events import ProcessGatewayEvents, Rec
 from nxt_domain.orders.use_cases.place_order import OrderPlacement
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPublicOrder, InitialisePublicOrder
 from nxt_domain.orders.use_cases.reconcile import ReconcileGatewayOrders
+from nxt_domain.orders.use_cases.refund_suspense import RefundSuspense
 from nxt_domain.orders.use_cases.settle_orders import SettleOrders
 from nxt_domain.orders.use_cases.verification import PaymentVerification
 from nxt_domain.orders.use_cases.verify_order import VerifyOrder
@@ -168,6 +169,7 @@ class Container(containers.DeclarativeContainer):
     reconcile_gateway_orders = providers.Singleton(
         ReconcileGatewayOrders, begin=begin, verification=verification, clock=clock
     )
+    refund_suspense = providers.Singleton(RefundSuspense, begin=begin, accounts=merchant_accounts, clock=clock)
     settle_orders = providers.Singleton(SettleOrders, begin=begin, top_ups=top_ups, clock=clock, wake_ups=wake_ups)
     fulfil_top_up = providers.Singleton(
         FulfilTopUp, begin=begin, top_ups=top_ups, complete=complete_top_up, clock=clock

@@ -14,7 +14,8 @@ from nxt_adapters.memory.gateway_payments import MemoryGateway
 from nxt_adapters.resilience import CallPolicy, HttpCaller, RetryPolicy
 from nxt_domain.orders.gateway import GatewayTransaction, PaymentState
 from nxt_domain.orders.model import PaymentMethod
-from nxt_domain.orders.ports import GatewayFailed, PaymentGateway, UnknownPayment
+from nxt_domain.orders.ports import GatewayFailed, PaymentGateway, RefundRefused, UnknownPayment
+from nxt_domain.orders.suspense import RefundState
 from nxt_entrypoints.simulators.flutterwave.simulator import Flutterwave, FlutterwaveConfig
 from nxt_entrypoints.simulators.flutterwave.webhook import Merchant
 from nxt_entrypoints.simulators.state import StateStore
@@ -146,3 +147,27 @@ async def test_a_gateway_that_is_down_tells_nothing(gateway: Gateway) -> None:
         await gateway.port.verify_by_reference(REFERENCE)
     with pytest.raises(GatewayFailed):
         await gateway.port.verify_by_id("1")
+
+
+async def test_a_payment_is_given_back_once(gateway: Gateway) -> None:
+    """[PAY-92] A refund is listed under its transaction; more than was paid is refused."""
+    paid, other = await gateway.pay("1000.25"), await gateway.pay("70")
+    assert await gateway.port.refunds_of(paid) == []
+    refund = await gateway.port.refund(paid, Decimal("1000.25"), comment="mistyped")
+    assert (refund.gateway_tx_id, refund.amount, refund.state) == (paid, Decimal("1000.25"), RefundState.DONE)
+    assert [known.id for known in await gateway.port.refunds_of(paid)] == [refund.id]
+    assert await gateway.port.refunds_of(other) == []
+    with pytest.raises(RefundRefused):
+        await gateway.port.refund(paid, Decimal("0.01"), comment="again")
+    with pytest.raises(RefundRefused):
+        await gateway.port.refund(await gateway.pay("10", status="failed"), Decimal(10), comment="never paid")
+
+
+async def test_a_gateway_that_is_down_refunds_nothing_for_sure(gateway: Gateway) -> None:
+    """[PAY-92] [PAY-130] Silence is neither yes nor no."""
+    paid = await gateway.pay("10")
+    gateway.go_down()
+    with pytest.raises(GatewayFailed):
+        await gateway.port.refund(paid, Decimal(10), comment="mistyped")
+    with pytest.raises(GatewayFailed):
+        await gateway.port.refunds_of(paid)

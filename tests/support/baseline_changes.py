@@ -102,6 +102,7 @@ NEW_TABLES_BEYOND = {
     "internal.ledger_hot_deltas",
     "internal.settlement_failures",
     "internal.secret_inbox",
+    "internal.suspense_resolutions",
     "messaging.device_messages",
     "messaging.admission",
     "messaging.event_halves",

@@ -14,6 +14,7 @@ from nxt_domain.grids.pbg_connections import Cell
 from nxt_domain.grids.use_cases.metering_hardware import PbgList
 from nxt_domain.orders.ports import PublicView
 from nxt_domain.orders.states import OrderStatus
+from nxt_domain.orders.suspense import Resolution, ResolutionState, SuspenseAction
 from nxt_domain.orders.use_cases.move_money import BegunPayment
 from nxt_domain.orders.use_cases.public_orders import InitialisedPurchase, PublicPurchase
 from nxt_domain.orders.use_cases.reverse_order import Reversed
@@ -101,6 +102,14 @@ class Services:
         self.money.place_order.answer = 51
         self.money.initialise_order.answer = BegunPayment(order_id=52, public_key="FLWPUBK_TEST-1")
         self.money.reverse_order.answer = Reversed(order_id=51, entry_id=9)
+        self.money.resolve_suspense.answer = Resolution(
+            entry_id=9,
+            action=SuspenseAction.CREDIT,
+            state=ResolutionState.CREDITED,
+            reason="mistyped",
+            author_account_id=1,
+            order_id=53,
+        )
         self.initialise_public_order = Verb(_initialised)
         self.check_public_order = Verb(
             PublicView(status=OrderStatus.PENDING, amount=Decimal("5.50"), external_reference="r")

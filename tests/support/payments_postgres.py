@@ -19,6 +19,7 @@ from nxt_adapters.supabase.notices import PostgresNotices
 from nxt_adapters.supabase.orders import PostgresOrders
 from nxt_adapters.supabase.outbox import PostgresOutbox
 from nxt_adapters.supabase.settlements import PostgresSettlementFailures, PostgresSettlements
+from nxt_adapters.supabase.suspense import PostgresSuspenseResolutions
 from nxt_adapters.supabase.transaction import PostgresTransaction
 from tests.support.payments_world import (
     FREE_METER,
@@ -62,6 +63,10 @@ class PaymentsTransaction(PostgresTransaction):
     @property
     def notices(self) -> PostgresNotices:
         return PostgresNotices(self.connection)
+
+    @property
+    def suspense(self) -> PostgresSuspenseResolutions:
+        return PostgresSuspenseResolutions(self.connection)
 
     @property
     def settlements(self) -> PostgresSettlements:

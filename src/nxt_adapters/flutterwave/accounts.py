@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
 from typing import TypeVar
 
 import attrs
@@ -14,6 +15,7 @@ from nxt_adapters.resilience import CallPolicy, HttpCaller
 from nxt_domain.orders.gateway import GatewayTransaction
 from nxt_domain.orders.merchants import MerchantKeys, OrganizationCredentials, OrganizationKeys
 from nxt_domain.orders.ports import GatewayRefusedCredentials, MerchantAccount, PaymentGateway
+from nxt_domain.orders.suspense import Refund
 from nxt_domain.shared.errors import Unavailable
 from nxt_domain.wallets.accounts import merchant_of, organization_of
 
@@ -140,6 +142,13 @@ class _RotatingGateway:
 
     async def verify_by_id(self, gateway_tx_id: str) -> GatewayTransaction:
         return await self._with_fresh_keys(lambda gateway: gateway.verify_by_id(gateway_tx_id))
+
+    async def refund(self, gateway_tx_id: str, amount: Decimal, *, comment: str) -> Refund:
+        # Refused keys mean that nothing was done, so asking again with fresh ones is no repeat.
+        return await self._with_fresh_keys(lambda gateway: gateway.refund(gateway_tx_id, amount, comment=comment))
+
+    async def refunds_of(self, gateway_tx_id: str) -> Sequence[Refund]:
+        return await self._with_fresh_keys(lambda gateway: gateway.refunds_of(gateway_tx_id))
 
     async def _with_fresh_keys(self, ask: Callable[[PaymentGateway], Awaitable[_T]]) -> _T:
         try:

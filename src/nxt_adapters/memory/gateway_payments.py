@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 import attrs
 
 from nxt_adapters.memory.database import MemoryDatabase
 from nxt_adapters.memory.orders import StoredOrder
-from nxt_domain.orders.gateway import Charge, GatewayTransaction, IncomingEvent, NewCharge, StoredEvent
-from nxt_domain.orders.ports import GatewayFailed, GatewayKey, MerchantAccount, UnknownPayment
+from nxt_domain.orders.gateway import (
+    Charge,
+    GatewayTransaction,
+    IncomingEvent,
+    NewCharge,
+    PaymentState,
+    StoredEvent,
+)
+from nxt_domain.orders.ports import GatewayFailed, GatewayKey, MerchantAccount, RefundRefused, UnknownPayment
 from nxt_domain.orders.states import OrderStatus
+from nxt_domain.orders.suspense import Refund, RefundState
 from nxt_domain.shared.errors import Conflict
 from nxt_domain.wallets.accounts import organization_of
 
@@ -146,10 +155,16 @@ class MemoryGateway:
 
     Attributes:
         failure: Raised instead of each answer, if set.
+        refunds: All there were.
+        refund_state: What new refunds come to.
+        forgets_answer: Whether a refund is done, and its answer lost.
     """
 
     def __init__(self) -> None:
         self.failure: GatewayFailed | None = None
+        self.refunds: list[Refund] = []
+        self.refund_state = RefundState.DONE
+        self.forgets_answer = False
         self._by_id: dict[str, GatewayTransaction] = {}
 
     def put(self, transaction: GatewayTransaction) -> None:
@@ -170,6 +185,30 @@ class MemoryGateway:
         if gateway_tx_id not in self._by_id:
             raise UnknownPayment("The payment gateway knows no such transaction")
         return self._by_id[gateway_tx_id]
+
+    async def refund(self, gateway_tx_id: str, amount: Decimal, *, comment: str) -> Refund:
+        """Give a payment back; ``forgets_answer`` loses the answer after it was done."""
+        self._fail()
+        paid = self._by_id.get(gateway_tx_id)
+        given = sum((refund.amount for refund in self.refunds if refund.gateway_tx_id == gateway_tx_id), Decimal(0))
+        if paid is None or paid.state is not PaymentState.PAID or given + amount > paid.amount:
+            raise RefundRefused("Transaction is not refundable by this amount")
+        refund = Refund(
+            id=str(len(self.refunds) + 1),
+            gateway_tx_id=gateway_tx_id,
+            amount=amount,
+            state=self.refund_state,
+            status=self.refund_state.lower(),
+        )
+        self.refunds.append(refund)
+        if self.forgets_answer:
+            raise GatewayFailed("The payment gateway broke the connection")
+        return refund
+
+    async def refunds_of(self, gateway_tx_id: str) -> Sequence[Refund]:
+        """List the refunds of a transaction."""
+        self._fail()
+        return [refund for refund in self.refunds if refund.gateway_tx_id == gateway_tx_id]
 
     def _fail(self) -> None:
         if self.failure is not None:

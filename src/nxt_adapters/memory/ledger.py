@@ -62,6 +62,11 @@ class MemoryLedger:
             for key, known in booked.items()
         }
 
+    async def get(self, entry_id: int) -> StoredEntry | None:
+        """Read an entry by its id; see ``Ledger.get``."""
+        key = next((key for key, booked in self._entries.items() if booked.id == entry_id), None)
+        return None if key is None else (await self.find([key]))[key]
+
     async def balances(self, codes: Collection[str]) -> Mapping[str, Decimal]:
         """Return present balances; see ``Ledger.balances``."""
         accounts = {code: self._accounts.get(code) or rules.open_account(code) for code in codes}

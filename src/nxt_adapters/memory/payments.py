@@ -8,6 +8,7 @@ from nxt_adapters.memory.gateway_payments import MemoryCharges, MemoryGatewayEve
 from nxt_adapters.memory.ledger import MemoryLedger
 from nxt_adapters.memory.orders import MemoryOrders
 from nxt_adapters.memory.settlements import MemoryNotices, MemorySettlementFailures, MemorySettlements
+from nxt_adapters.memory.suspense import MemorySuspenseResolutions
 
 
 class MemoryPayments(MemoryTransaction):
@@ -24,6 +25,7 @@ class MemoryPayments(MemoryTransaction):
         self.gateway_events = MemoryGatewayEvents(database)
         self.ledger = MemoryLedger(database)
         self.notices = MemoryNotices(database)
+        self.suspense = MemorySuspenseResolutions(database)
         self.settlements = MemorySettlements(database)
         self.audit = MemoryAuditTrail(database)
         self.settlement_failures = MemorySettlementFailures(database)

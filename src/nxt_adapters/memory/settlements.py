@@ -15,9 +15,11 @@ from nxt_domain.orders.model import ActorType, Order
 from nxt_domain.orders.notices import SmsNotice
 from nxt_domain.orders.settlement import PaidFee, Settlement, SettlingOrder, SettlingWallet, SoldMeter
 from nxt_domain.orders.states import OrderStatus
+from nxt_domain.orders.suspense import Resolution, suspended_money
 from nxt_domain.shared.errors import Conflict
 from nxt_domain.wallets.accounts import AccountClass, kind_of, wallet_of
 from nxt_domain.wallets.audit import BookedEntry
+from nxt_domain.wallets.model import StoredEntry
 from nxt_domain.wallets.rules import settlement_key
 
 
@@ -54,6 +56,7 @@ class MemorySettlements:
         self._failures: dict[int, _Failures] = database.table("settlement_failures")
         self._entries: dict[str, BookedEntry] = database.table("ledger_entries")
         self._rows: dict[int, TransactionRow] = database.table("transactions")
+        self._suspense: dict[int, tuple[int, Resolution]] = database.table("suspense_resolutions")
         self._fees: dict[int, Decimal] = database.table("connections_paid")
 
     async def claim(self, limit: int, *, only: Collection[int] | None = None) -> Sequence[SettlingOrder]:
@@ -137,16 +140,32 @@ class MemorySettlements:
     def _settling(self, stored: StoredOrder) -> SettlingOrder:
         order = stored.order
         charge = self._charges.get(order.id)
+        suspended = self._suspended(order.id)
         receiver = self._wallets.get(order.receiver_wallet_id)
         return SettlingOrder(
             order=order,
             sender=self._side(order.sender_wallet_id),
             receiver=self._side(order.receiver_wallet_id),
-            merchant=charge.merchant if charge else None,
+            merchant=charge.merchant if charge else suspended,
             gateway_tx_id=charge.gateway_tx_id if charge else None,
+            resolves_suspense=suspended is not None,
             meter_credit_transfer_id=stored.new.meter_credit_transfer_id,
             meter=self._meter(receiver) if receiver else None,
         )
+
+    def _suspended(self, order_id: int) -> str | None:
+        """Tell from which merchant account's suspense an order is paid, if from any."""
+        for entry_id, (_, decided) in self._suspense.items():
+            if decided.order_id == order_id:
+                booked = next(booked for booked in self._entries.values() if booked.id == entry_id)
+                stored = StoredEntry(
+                    id=entry_id,
+                    key=booked.entry.key,
+                    entry_type=booked.entry.entry_type,
+                    postings=booked.entry.postings,
+                )
+                return suspended_money(stored, entry_id).merchant
+        return None
 
     def _side(self, wallet_id: int) -> SettlingWallet | None:
         known = self._wallets.get(wallet_id)

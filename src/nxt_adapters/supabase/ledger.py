@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -40,16 +40,16 @@ _OPEN_ACCOUNTS = text(
     " order by n"
 )
 _POST = text("select entry_id, created from internal.post_entries(cast(:entries as jsonb)) order by ordinal")
-_FIND = text(
-    """
+_STORED = """
     select entry.id, entry.idempotency_key, entry.entry_type, account.code, posting.amount
     from internal.ledger_entries entry
     join internal.ledger_postings posting on posting.entry_id = entry.id
     join internal.ledger_accounts account on account.id = posting.account_id
-    where entry.idempotency_key = any(cast(:keys as text[]))
+    where {condition}
     order by entry.id, posting.id
     """
-)
+_FIND = text(_STORED.format(condition="entry.idempotency_key = any(cast(:keys as text[]))"))
+_GET = text(_STORED.format(condition="entry.id = :id"))
 _BALANCES = text(
     "select code, balance from internal.ledger_accounts where code = any(cast(:codes as text[])) and not is_hot"
 )
@@ -84,15 +84,11 @@ class PostgresLedger:
 
     async def find(self, keys: Collection[str]) -> Mapping[str, StoredEntry]:
         """Read entries by their keys, in one statement; see ``Ledger.find``."""
-        legs: dict[str, list[Posting]] = defaultdict(list)
-        heads: dict[str, Row[Any]] = {}
-        for row in await self._connection.execute(_FIND, {"keys": list(keys)}):
-            heads[row.idempotency_key] = row
-            legs[row.idempotency_key].append(Posting(row.code, row.amount))
-        return {
-            key: StoredEntry(id=head.id, key=key, entry_type=EntryType(head.entry_type), postings=legs[key])
-            for key, head in heads.items()
-        }
+        return {entry.key: entry for entry in _entries(await self._connection.execute(_FIND, {"keys": list(keys)}))}
+
+    async def get(self, entry_id: int) -> StoredEntry | None:
+        """Read an entry by its id; see ``Ledger.get``."""
+        return next(iter(_entries(await self._connection.execute(_GET, {"id": entry_id}))), None)
 
     async def balances(self, codes: Collection[str]) -> Mapping[str, Decimal]:
         """Read present balances; see ``Ledger.balances``."""
@@ -108,6 +104,24 @@ class PostgresLedger:
         others = sorted(code for code in codes if wallet_of(code) is None)
         if others:
             await self._connection.execute(_OPEN_ACCOUNTS, {"codes": others})
+
+
+def _entries(rows: Iterable[Row[Any]]) -> Sequence[StoredEntry]:
+    """Put the postings of entries together, in their order."""
+    legs: dict[int, list[Posting]] = defaultdict(list)
+    heads: dict[int, Row[Any]] = {}
+    for row in rows:
+        heads[row.id] = row
+        legs[row.id].append(Posting(row.code, row.amount))
+    return [
+        StoredEntry(
+            id=entry_id,
+            key=head.idempotency_key,
+            entry_type=EntryType(head.entry_type),
+            postings=legs[entry_id],
+        )
+        for entry_id, head in heads.items()
+    ]
 
 
 def _element(entry: Entry) -> Mapping[str, object]:

@@ -46,7 +46,8 @@ _CLAIM = text(
         order by o.id limit :limit
         for update of o skip locked
     )
-    select o.*, charge.merchant, charge.gateway_tx_id,
+    select o.*, coalesce(charge.merchant, suspended.merchant) as merchant, charge.gateway_tx_id,
+        suspended.entry_id is not null as resolves_suspense,
         sender.currency as sender_currency,
         sender.organization_id as sender_organization_id, sender.agent_id as sender_agent_id,
         sender.customer_id as sender_customer_id, sender.meter_id as sender_meter_id,
@@ -77,6 +78,13 @@ _CLAIM = text(
     left join public.customers priced_customer on priced_customer.id = priced_connection.customer_id
     left join public.grids grid on grid.id = priced_customer.grid_id
     left join internal.gateway_charges charge on charge.order_id = o.id
+    left join lateral (
+        select resolution.entry_id,
+            substring(entry.idempotency_key from '^gateway\\:(.*)\\:[^\\:]*\\:suspense$') as merchant
+        from internal.suspense_resolutions resolution
+        join internal.ledger_entries entry on entry.id = resolution.entry_id
+        where resolution.order_id = o.id
+    ) suspended on true
     order by o.id
     """
 )
@@ -224,6 +232,7 @@ def _settling_order(row: Row[Any]) -> SettlingOrder:
         receiver=_wallet(row, "receiver", row.receiver_wallet_id),
         merchant=row.merchant,
         gateway_tx_id=row.gateway_tx_id,
+        resolves_suspense=row.resolves_suspense,
         meter_credit_transfer_id=row.meter_credit_transfer_id,
         meter=_meter(row) if row.receiver_meter_id is not None else None,
     )

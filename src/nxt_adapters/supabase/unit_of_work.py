@@ -19,6 +19,7 @@ from nxt_adapters.supabase.orders import PostgresOrders
 from nxt_adapters.supabase.outbox import PostgresOutbox
 from nxt_adapters.supabase.settlements import PostgresSettlementFailures, PostgresSettlements
 from nxt_adapters.supabase.state_events import PostgresStateEvents
+from nxt_adapters.supabase.suspense import PostgresSuspenseResolutions
 from nxt_adapters.supabase.tenant import TenantRepositories
 from nxt_adapters.supabase.token_issues import PostgresTokenIssues
 from nxt_adapters.supabase.transaction import PostgresTransaction
@@ -84,6 +85,11 @@ class SupabaseUnitOfWork(PostgresTransaction):
     def settlement_failures(self) -> PostgresSettlementFailures:
         """Technical failures of settlements."""
         return PostgresSettlementFailures(self.connection)
+
+    @cached_property
+    def suspense(self) -> PostgresSuspenseResolutions:
+        """Decisions about suspended money."""
+        return PostgresSuspenseResolutions(self.connection)
 
     @cached_property
     def notices(self) -> PostgresNotices:

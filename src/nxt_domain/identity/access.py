@@ -112,6 +112,7 @@ ACCESS: Mapping[str, Access] = {
     "GET /epicollect/sync": ADMIN_ONLY,
     "POST /flutterwave/webhook": ANYBODY,
     "POST /flutterwave/webhook/{organizationId}": ANYBODY,
+    "POST /gateway-suspense/{entryId}/resolve": _FINANCE,
     "GET /grids": STAFF,
     "PUT /grids": ADMIN_ONLY,
     "GET /grids/{id}": STAFF,

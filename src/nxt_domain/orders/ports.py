@@ -17,6 +17,7 @@ from nxt_domain.orders.model import NewOrder, Order
 from nxt_domain.orders.notices import Contact, SmsNotice
 from nxt_domain.orders.settlement import PaidFee, Settlement, SettlingOrder
 from nxt_domain.orders.states import OrderStatus
+from nxt_domain.orders.suspense import Refund, Resolution
 from nxt_domain.shared.errors import Conflict, NotFound, UpstreamFailed
 from nxt_domain.shared.unit_of_work import UnitOfWork
 from nxt_domain.wallets.ports import Ledger
@@ -46,6 +47,12 @@ class GatewayRefusedCredentials(GatewayFailed):
     """The gateway does not accept the keys of the merchant account."""
 
     default_code = "GATEWAY_CREDENTIALS"
+
+
+class RefundRefused(UpstreamFailed):
+    """The gateway will not give this payment back."""
+
+    default_code = "REFUND_REFUSED"
 
 
 @attrs.frozen(kw_only=True)
@@ -223,6 +230,25 @@ class SettlementFailures(Protocol):
         """Leave an order alone for a while."""
 
 
+class SuspenseResolutions(Protocol):
+    """Decisions about suspended money: one at a time for each entry [PAY-80]."""
+
+    async def decide(self, decided: Resolution) -> int | None:
+        """Store a decision; None: there is one already, which has not come to nothing.
+
+        A decision comes to nothing when the gateway refuses the refund, or the order that gives the money out fails.
+
+        Returns:
+            Which decision about this entry it is, from 1.
+        """
+
+    async def find(self, entry_id: int) -> Resolution | None:
+        """Read the present decision about an entry."""
+
+    async def save(self, decided: Resolution) -> None:
+        """Write how far a decision is."""
+
+
 class Notices(Protocol):
     """Text messages, stored with the transaction [R19]."""
 
@@ -282,7 +308,7 @@ class SettlementTransaction(UnitOfWork, Protocol):
 
 
 class PaymentGateway(Protocol):
-    """Asks a merchant account about its transactions. All calls are harmless to repeat."""
+    """One merchant account. All calls but ``refund`` are harmless to repeat."""
 
     async def verify_by_reference(self, reference: str) -> GatewayTransaction:
         """Read the transaction under a reference [PAY-61].
@@ -297,6 +323,26 @@ class PaymentGateway(Protocol):
 
         Raises:
             UnknownPayment: There is none.
+            GatewayFailed: Nothing is known.
+        """
+
+    async def refund(self, gateway_tx_id: str, amount: Decimal, *, comment: str) -> Refund:
+        """Give a payment back to its payer; never repeated by the adapter [PAY-92].
+
+        Args:
+            gateway_tx_id: The transaction that paid.
+            amount: Major units.
+            comment: Why, for the gateway's records.
+
+        Raises:
+            RefundRefused: The gateway will not do it.
+            GatewayFailed: Nobody knows whether it was taken: look at ``refunds_of`` before asking again.
+        """
+
+    async def refunds_of(self, gateway_tx_id: str) -> Sequence[Refund]:
+        """List the refunds of a transaction, oldest first.
+
+        Raises:
             GatewayFailed: Nothing is known.
         """
 

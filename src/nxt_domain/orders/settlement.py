@@ -73,6 +73,7 @@ class SettlingOrder:
     Attributes:
         merchant: Merchant account that took the money; None: no gateway charge.
         gateway_tx_id: The gateway's transaction that paid it, if any.
+        resolves_suspense: Whether it gives out money that waits in suspense [PAY-80].
         meter: The receiving meter, if the receiver is one.
     """
 
@@ -81,6 +82,7 @@ class SettlingOrder:
     receiver: SettlingWallet | None
     merchant: str | None = None
     gateway_tx_id: str | None = None
+    resolves_suspense: bool = False
     meter_credit_transfer_id: int | None = None
     meter: SoldMeter | None = None
 
@@ -89,7 +91,12 @@ class SettlingOrder:
         """Where the money comes from; None: the sender's wallet is missing."""
         if self.sender is None:
             return None
-        return MoneySource(wallet_id=self.sender.id, is_system=self.sender.is_system, merchant=self.merchant)
+        return MoneySource(
+            wallet_id=self.sender.id,
+            is_system=self.sender.is_system,
+            merchant=self.merchant,
+            resolves_suspense=self.resolves_suspense,
+        )
 
     def accounts(self) -> Sequence[str]:
         """Return the codes of both sides' accounts, the receiver's first; empty if a wallet is missing."""
@@ -177,7 +184,7 @@ def accounts_to_read(items: Iterable[SettlingOrder]) -> Sequence[str]:
     refuses the entry, and the order is decided anew.
     """
     batch = list(items)
-    if all(_is_sound(item) and item.sender is not None and item.sender.is_system for item in batch):
+    if all(_is_sound(item) and _is_paid_from_outside(item) for item in batch):
         return ()
     return sorted({code for item in batch for code in item.accounts()})
 
@@ -216,6 +223,10 @@ def waiting_time(failures: int) -> timedelta:
         return timedelta(0)
     doublings = min(failures - FAILURES_BEFORE_WAITING, 6)
     return timedelta(minutes=min(2**doublings, _LONGEST_WAIT_MIN))
+
+
+def _is_paid_from_outside(item: SettlingOrder) -> bool:
+    return item.sender is not None and item.sender.is_system and not item.resolves_suspense
 
 
 def _is_sound(item: SettlingOrder) -> bool:

@@ -35,6 +35,9 @@ class Ledger(Protocol):
     async def find(self, keys: Collection[str]) -> Mapping[str, StoredEntry]:
         """Read entries by their idempotency keys; unknown ones are left out."""
 
+    async def get(self, entry_id: int) -> StoredEntry | None:
+        """Read an entry by its id; None: there is none."""
+
     async def balances(self, codes: Collection[str]) -> Mapping[str, Decimal]:
         """Read the present balances of accounts, without locking.
 

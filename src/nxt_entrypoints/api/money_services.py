@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from nxt_domain.orders.use_cases.move_money import InitialiseOrder, PlaceOrder
+from nxt_domain.orders.use_cases.resolve_suspense import ResolveSuspense
 from nxt_domain.orders.use_cases.reverse_order import ReverseOrder
 
 
@@ -15,3 +16,4 @@ class MoneyServices:
     place_order: PlaceOrder
     initialise_order: InitialiseOrder
     reverse_order: ReverseOrder
+    resolve_suspense: ResolveSuspense

@@ -11,6 +11,7 @@ import structlog
 from nxt_domain.messaging.events import DELIVERY_EVENT, delivery_event_from_payload
 from nxt_domain.meters.news import HOURLY_REPORT, SOCKET_EVENT, TOP_UP_COMMAND
 from nxt_domain.meters.use_cases.apply_delivery_events import ApplyDeliveryEvents
+from nxt_domain.orders.suspense import GATEWAY_REFUND
 from nxt_domain.orders.use_cases.gateway_events import GATEWAY_EVENT, ProcessGatewayEvents
 from nxt_domain.shared.alerts import ALERT
 from nxt_domain.shared.errors import InvalidInput
@@ -37,6 +38,13 @@ class Fulfilment(Protocol):
         """Do what is missing for one order."""
 
 
+class Refunds(Protocol):
+    """Gives suspended money back at the gateway."""
+
+    async def __call__(self, entry_id: int) -> None:
+        """Bring the refund of a suspense entry to its end."""
+
+
 class Handlers:
     """Binds kinds of tasks to use cases.
 
@@ -44,6 +52,7 @@ class Handlers:
         apply_delivery_events: For ``DELIVERY_EVENT``.
         process_gateway_events: For ``GATEWAY_EVENT``.
         fulfil_top_up: For ``TOP_UP_COMMAND``.
+        refund_suspense: For ``GATEWAY_REFUND``.
         realtime: For ``SOCKET_EVENT``.
         reports: For ``HOURLY_REPORT``.
         forwards_reports: Whether hourly reports are passed on at all (R6).
@@ -55,6 +64,7 @@ class Handlers:
         apply_delivery_events: ApplyDeliveryEvents,
         process_gateway_events: ProcessGatewayEvents,
         fulfil_top_up: Fulfilment,
+        refund_suspense: Refunds,
         realtime: Realtime,
         reports: ReportReceiver,
         forwards_reports: bool,
@@ -62,6 +72,7 @@ class Handlers:
         self._apply_delivery_events = apply_delivery_events
         self._process_gateway_events = process_gateway_events
         self._fulfil_top_up = fulfil_top_up
+        self._refund_suspense = refund_suspense
         self._realtime = realtime
         self._reports = reports
         self._forwards_reports = forwards_reports
@@ -72,6 +83,7 @@ class Handlers:
             Lane(kind=DELIVERY_EVENT, handle=self.delivery_events, batch=100, delay=timedelta(seconds=1)),
             Lane(kind=GATEWAY_EVENT, handle=self.gateway_events, batch=20, channel=Channel.GATEWAY_EVENTS),
             Lane(kind=TOP_UP_COMMAND, handle=self.top_up, batch=1),
+            Lane(kind=GATEWAY_REFUND, handle=self.gateway_refund, batch=1),
             Lane(kind=SOCKET_EVENT, handle=self.socket_events, batch=100, delay=timedelta(seconds=1)),
             Lane(kind=HOURLY_REPORT, handle=self.hourly_reports, batch=100, delay=timedelta(minutes=1)),
             Lane(kind=ALERT, handle=self.alerts, batch=20),
@@ -91,6 +103,11 @@ class Handlers:
         if task.attempts >= _ATTEMPTS_BEFORE_ALERT:
             _log.error("a paid top-up still has no command", code="TOP_UP_WAITING", order_id=task.order_id)
         await self._fulfil_top_up(_integer(task, "order_id"))
+
+    async def gateway_refund(self, tasks: Sequence[ClaimedTask]) -> None:
+        """Ask the gateway for one refund, or look how far it is."""
+        (task,) = tasks
+        await self._refund_suspense(_integer(task, "entry_id"))
 
     async def socket_events(self, tasks: Sequence[ClaimedTask]) -> None:
         """Tell dashboards, in order."""

@@ -8,6 +8,7 @@ from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
 from nxt_domain.orders.ports import MerchantAccounts
 from nxt_domain.orders.use_cases.move_money import InitialiseOrder, PlaceOrder
 from nxt_domain.orders.use_cases.place_order import OrderPlacement
+from nxt_domain.orders.use_cases.resolve_suspense import ResolveSuspense
 from nxt_domain.orders.use_cases.reverse_order import ReverseOrder
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
@@ -31,6 +32,9 @@ class Money(containers.DeclarativeContainer):
         place_order=providers.Singleton(PlaceOrder, begin=begin, placement=placement, wake_ups=wake_ups),
         initialise_order=providers.Singleton(
             InitialiseOrder, begin=begin, placement=placement, accounts=accounts, system_wallet_id=system_wallet_id
+        ),
+        resolve_suspense=providers.Singleton(
+            ResolveSuspense, begin=begin, placement=placement, wake_ups=wake_ups, system_wallet_id=system_wallet_id
         ),
         reverse_order=providers.Singleton(ReverseOrder, begin=begin, clock=clock),
     )

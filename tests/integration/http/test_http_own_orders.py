@@ -18,6 +18,7 @@ from tests.support.payments_world import SYSTEM_WALLET, PaymentsWorld
 
 from nxt_domain.identity.model import MemberType
 from nxt_domain.orders.use_cases.move_money import InitialiseOrder, PlaceOrder
+from nxt_domain.orders.use_cases.resolve_suspense import ResolveSuspense
 from nxt_domain.orders.use_cases.reverse_order import ReverseOrder
 from nxt_entrypoints.api.app import build_api
 from nxt_entrypoints.api.money_services import MoneyServices
@@ -60,6 +61,12 @@ async def api(village: PaymentsWorld, callers: IdentityWorld) -> AsyncIterator[A
             begin=village.begin,
             placement=village.placement,
             accounts=village.accounts,
+            system_wallet_id=SYSTEM_WALLET,
+        ),
+        resolve_suspense=ResolveSuspense(
+            begin=village.begin,
+            placement=village.placement,
+            wake_ups=village.wake_ups,
             system_wallet_id=SYSTEM_WALLET,
         ),
         reverse_order=ReverseOrder(begin=village.begin, clock=village.clock),

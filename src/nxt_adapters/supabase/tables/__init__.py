@@ -4,7 +4,12 @@ from nxt_adapters.supabase.tables.audit import audit_log, audits
 from nxt_adapters.supabase.tables.columns import GeoJson, metadata
 from nxt_adapters.supabase.tables.contracts import connection_requested_meters, connections
 from nxt_adapters.supabase.tables.deployment import deployment
-from nxt_adapters.supabase.tables.gateway import gateway_charges, gateway_events, organization_payment_credentials
+from nxt_adapters.supabase.tables.gateway import (
+    gateway_charges,
+    gateway_events,
+    organization_payment_credentials,
+    suspense_resolutions,
+)
 from nxt_adapters.supabase.tables.grids import grids
 from nxt_adapters.supabase.tables.identity import (
     accounts,
@@ -113,6 +118,7 @@ __all__ = [
     "secrets",
     "settlement_failures",
     "sts_tokens",
+    "suspense_resolutions",
     "transactions",
     "ussd_sessions",
     "wallets",

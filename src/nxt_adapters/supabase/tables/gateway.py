@@ -1,6 +1,19 @@
 """Gateway payments: events, charges and merchant accounts (relational-schema 14.2, 14.3)."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 
 from nxt_adapters.supabase.tables import enums
 from nxt_adapters.supabase.tables.columns import (
@@ -96,5 +109,29 @@ organization_payment_credentials = Table(
     Column("updated_at", INSTANT, nullable=False, server_default=NOW),
     Index("ix_organization_payment_credentials_secret_key", "flutterwave_secret_key_id"),
     Index("ix_organization_payment_credentials_webhook_secret", "flutterwave_webhook_secret_id"),
+    schema="internal",
+)
+
+suspense_resolutions = Table(
+    "suspense_resolutions",
+    metadata,
+    Column("entry_id", BigInteger, ForeignKey("internal.ledger_entries.id"), primary_key=True, autoincrement=False),
+    created_at(),
+    Column("action", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default=text("1")),
+    Column("reason", Text, nullable=False),
+    Column("author_account_id", Integer, ForeignKey("accounts.id"), nullable=False),
+    Column("order_id", Integer, ForeignKey("orders.id")),
+    Column("gateway_refund_id", Text),
+    Column("last_error", Text),
+    CheckConstraint("action in ('credit', 'refund')", name="ck_suspense_resolutions_action"),
+    CheckConstraint(
+        "state in ('CREDITED', 'REFUNDING', 'REFUND_ASKED', 'REFUNDED', 'FAILED')",
+        name="ck_suspense_resolutions_state",
+    ),
+    CheckConstraint("(order_id is null) = (action = 'refund')", name="ck_suspense_resolutions_order"),
+    Index("ux_suspense_resolutions_order_id", "order_id", unique=True),
+    Index("ix_suspense_resolutions_author_account_id", "author_account_id"),
     schema="internal",
 )

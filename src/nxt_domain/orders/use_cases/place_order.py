@@ -76,6 +76,21 @@ class OrderPlacement:
         (stored,) = await tx.orders.add([order])
         return stored
 
+    async def from_suspense(self, tx: OrdersTransaction, draft: OrderDraft) -> Order:
+        """Store an order that gives out money which waits in suspense: ``PENDING`` at once [PAY-80].
+
+        A missing tariff holds only the energy up: the money came in long ago.
+
+        Raises:
+            InvalidInput: The amount is not allowed.
+            NotAcceptable: The receiver is the system wallet.
+            Conflict: A wallet does not exist.
+            Unprocessable: Currency, a missing link, or too much energy.
+        """
+        parties = await self._parties(tx, draft)
+        (stored,) = await tx.orders.add([await self._new_order(tx, draft, parties, OrderStatus.PENDING)])
+        return stored
+
     async def through_gateway(
         self, tx: OrdersTransaction, draft: OrderDraft, *, merchant: str, reference: str
     ) -> Order:

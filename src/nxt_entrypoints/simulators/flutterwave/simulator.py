@@ -14,7 +14,6 @@ from nxt_entrypoints.simulators.flutterwave.transactions import (
     STATUSES,
     Ledger,
     Transaction,
-    plain,
 )
 from nxt_entrypoints.simulators.flutterwave.webhook import FORMS, Merchant, Webhook
 from nxt_entrypoints.simulators.http_server import (
@@ -101,6 +100,7 @@ class Flutterwave:
                 web.get("/v3/transactions", self._list),
                 web.post("/v3/charges", self._charge),
                 web.post("/v3/transactions/{id}/refund", self._refund),
+                web.get("/v3/refunds", self._refunds),
                 web.post("/pay", self._pay),
             ]
         )
@@ -148,21 +148,10 @@ class Flutterwave:
 
     async def _list(self, request: web.Request) -> web.Response:
         merchant = self._merchant(request)
-        page_text = request.query.get("page", "1")
-        page = int(page_text) if page_text.isdecimal() and 0 < len(page_text) < 9 else 1
         found = self._ledger.of(merchant, request.query.get("tx_ref"))
         if status := request.query.get("status"):
             found = [each for each in found if each.status == status]
-        shown = found[(page - 1) * _PAGE : page * _PAGE]
-        info = {"total": len(found), "current_page": page, "total_pages": -(-len(found) // _PAGE)}
-        return json_answer(
-            {
-                "status": "success",
-                "message": "Transactions fetched",
-                "meta": {"page_info": info},
-                "data": [each.as_json() for each in shown],
-            }
-        )
+        return _page(request, "Transactions fetched", [each.as_json() for each in found])
 
     async def _charge(self, request: web.Request) -> web.Response:
         """Start a USSD charge [PAY-64]; the payer completes it by ``POST /pay`` with its ``id``."""
@@ -200,24 +189,18 @@ class Flutterwave:
         merchant = self._merchant(request)
         found = self._found(request, merchant)
         body = await read_object(request, _bad) if request.can_read_body else {}
-        left = found.amount - found.refunded
-        amount = _amount(body["amount"], _bad) if body.get("amount") is not None else left
-        if found.status != "successful" or amount > left or left == 0:
+        amount = _amount(body["amount"], _bad) if body.get("amount") is not None else found.left
+        if found.status != "successful" or amount > found.left or found.left == 0:
             raise _bad("Transaction is not refundable by this amount")
-        self._ledger.save(attrs.evolve(found, refunded=found.refunded + amount))
-        return _success(
-            "Transaction refund initiated",
-            {
-                "id": found.id,
-                "account_id": 2_508_309,
-                "tx_id": found.id,
-                "flw_ref": found.flw_ref,
-                "amount_refunded": plain(amount),
-                "status": "completed",
-                "comments": body.get("comments"),
-                "created_at": self._clock().isoformat(),
-            },
-        )
+        given = self._ledger.save(found.given_back(amount, self._clock(), body.get("comments")))
+        return _success("Transaction refund initiated", given.refunds_as_json()[-1])
+
+    async def _refunds(self, request: web.Request) -> web.Response:
+        merchant = self._merchant(request)
+        wanted = request.query.get("tx_id")
+        paid = (each for each in self._ledger.of(merchant, None) if wanted in {None, str(each.id)})
+        listed = [refund for each in paid for refund in each.refunds_as_json()]
+        return _page(request, "Refunds fetched", listed)
 
     # -- the payer ------------------------------------------------------------------------------
 
@@ -271,6 +254,15 @@ def _bad(message: str) -> RefusedError:
 
 def _success(message: str, data: object) -> web.Response:
     return json_answer({"status": "success", "message": message, "data": data})
+
+
+def _page(request: web.Request, message: str, found: list[dict[str, object]]) -> web.Response:
+    """Answer a page of a list, as ``?page=`` asks for it."""
+    page_text = request.query.get("page", "1")
+    page = int(page_text) if page_text.isdecimal() and 0 < len(page_text) < 9 else 1
+    info = {"total": len(found), "current_page": page, "total_pages": -(-len(found) // _PAGE)}
+    shown = found[(page - 1) * _PAGE : page * _PAGE]
+    return json_answer({"status": "success", "message": message, "meta": {"page_info": info}, "data": shown})
 
 
 def _amount(value: object, refusal: Any, *, from_text: bool = False) -> Decimal:  # noqa: ANN401 - maker of a refusal

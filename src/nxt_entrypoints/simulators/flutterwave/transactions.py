@@ -18,6 +18,15 @@ _KIND = "flutterwave"
 
 
 @attrs.frozen(kw_only=True)
+class GivenBack:
+    """One refund of a transaction; ``amount`` in major units, ``at`` aware."""
+
+    amount: Decimal
+    at: datetime
+    comments: str | None = None
+
+
+@attrs.frozen(kw_only=True)
 class Transaction:
     """One attempt to pay.
 
@@ -30,7 +39,7 @@ class Transaction:
         status: one of `STATUSES`.
         payment_type: e.g. ``card``.
         created_at: aware, UTC.
-        refunded: what was given back so far.
+        refunds: what was given back so far, oldest first.
     """
 
     id: int
@@ -41,7 +50,33 @@ class Transaction:
     status: str
     payment_type: str
     created_at: datetime
-    refunded: Decimal = Decimal(0)
+    refunds: tuple[GivenBack, ...] = ()
+
+    @property
+    def left(self) -> Decimal:
+        """What can still be given back."""
+        return self.amount - sum((refund.amount for refund in self.refunds), Decimal(0))
+
+    def given_back(self, amount: Decimal, at: datetime, comments: object) -> "Transaction":
+        """Return the transaction with one more refund."""
+        said = comments if isinstance(comments, str) else None
+        return attrs.evolve(self, refunds=(*self.refunds, GivenBack(amount=amount, at=at, comments=said)))
+
+    def refunds_as_json(self) -> list[dict[str, object]]:
+        """Return the members of lists of refunds."""
+        return [
+            {
+                "id": self.id * 100 + place,
+                "account_id": 2_508_309,
+                "tx_id": self.id,
+                "flw_ref": self.flw_ref,
+                "amount_refunded": plain(refund.amount),
+                "status": "completed",
+                "comments": refund.comments,
+                "created_at": refund.at.isoformat(),
+            }
+            for place, refund in enumerate(self.refunds)
+        ]
 
     @property
     def fee(self) -> Decimal:
