@@ -55,6 +55,8 @@ nxt = LazyGroup(
         "db": _lazy("db", "db", "Bring the databases to the newest schema, compare them with it"),
         "ledger": _lazy("ledger", "ledger", "Check the books"),
         "doctor": _lazy("doctor", "doctor", "Look for trouble, and say what to do about it"),
+        "codec": _lazy("codec", "codec", "Write and read the frames of meters, offline"),
+        "sts": _lazy("sts", "sts", "Write and read prepayment tokens, offline"),
         "openapi": _lazy("openapi", "openapi", "Write the OpenAPI documents of all roles"),
     },
 )

@@ -56,6 +56,7 @@ _FOREIGN = (
     "MAKE_TERMERR",  # set by GNU make for what it runs
     "MAKE_TERMOUT",
     "NXT_STS_KEY",  # read by the token tool [STS-75]
+    "NXT_STS_NEW_KEY",
     "NXT_STS_VENDING_KEY",
     "NXT_EMBEDDED_USER",  # read by the embedded database
 )

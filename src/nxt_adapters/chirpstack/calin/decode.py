@@ -12,7 +12,7 @@ from nxt_adapters.chirpstack.calin import identifiers as di
 from nxt_adapters.chirpstack.calin.errors import FrameFault, UndecodableFrame
 from nxt_adapters.chirpstack.calin.frames import MAX_BYTES, VALUES_AT, Frame, open_frame
 from nxt_adapters.chirpstack.calin.report import MINIMUM_BYTES, read_report
-from nxt_domain.messaging.model import Phase
+from nxt_domain.messaging.model import CommandType, Phase
 from nxt_domain.shared.json import Json, JsonObject
 
 TOKEN_NOT_ACCEPTED = "Delivery was successful but the token was not accepted"  # noqa: S105 - a sentence
@@ -33,12 +33,14 @@ class MeterAnswer:
         failure_reason: None when the meter did what it was told; else why not, for people.
         is_report: Whether it spoke of its own accord: a periodic report.
         address: The meter's address as 12 hex digits; None for a power limit's answer, which carries none.
+        command_type: What it answers, as far as the frame tells: tokens all look alike, refusals seldom tell.
     """
 
     data: JsonObject
     failure_reason: str | None = None
     is_report: bool = False
     address: str | None = None
+    command_type: CommandType | None = None
 
     @property
     def is_success(self) -> bool:
@@ -83,7 +85,10 @@ def decode_frame(raw: bytes) -> MeterAnswer:
     fixed = _FIXED_ANSWERS.get(frame.control)
     if fixed is not None:
         key, reason = fixed
-        return MeterAnswer(data={key: reason is None}, failure_reason=reason, address=frame.address)
+        command = _WRITES.get(frame.identifier or 0) if frame.control in _WRITE_ANSWERS else None
+        return MeterAnswer(
+            data={key: reason is None}, failure_reason=reason, address=frame.address, command_type=command
+        )
     return _read_answer(frame, len(raw))
 
 
@@ -96,6 +101,9 @@ _FIXED_ANSWERS: Mapping[int, tuple[str, str | None]] = {
 }
 
 
+_WRITE_ANSWERS = frozenset({di.WRITE_DONE, di.WRITE_REFUSED})
+
+
 def _read_answer(frame: Frame, received_bytes: int) -> MeterAnswer:
     if received_bytes < VALUES_AT + frame.size:
         raise UndecodableFrame(FrameFault.TOO_SHORT, "it is shorter than its size says")
@@ -104,12 +112,18 @@ def _read_answer(frame: Frame, received_bytes: int) -> MeterAnswer:
     is_readable = parser is not None and len(frame.raw) >= minimum
     if frame.control == di.READ_REFUSED:
         data = parser(frame) if parser is not None and is_readable else {}
-        return MeterAnswer(data=data, failure_reason=READ_NOT_EXECUTED, address=frame.address)
+        command = _READS.get(identifier or 0) if is_readable else None
+        return MeterAnswer(data=data, failure_reason=READ_NOT_EXECUTED, address=frame.address, command_type=command)
     if parser is None:
         raise UndecodableFrame(FrameFault.IDENTIFIER, "its data identifier is unknown")
     if not is_readable:
         raise UndecodableFrame(FrameFault.TOO_SHORT, "it is too short for its data identifier")
-    return MeterAnswer(data=parser(frame), is_report=identifier == di.REPORT, address=frame.address)
+    return MeterAnswer(
+        data=parser(frame),
+        is_report=identifier == di.REPORT,
+        address=frame.address,
+        command_type=_READS.get(identifier or 0),
+    )
 
 
 def _credit(frame: Frame) -> dict[str, Json]:
@@ -159,11 +173,29 @@ _PARSERS: Mapping[int, tuple[_Parser, int]] = {
     **{code: (_measured("current", 12, 14, 2, phase), 16) for phase, code in di.CURRENT.items()},
 }
 
+# What a data identifier stands for in answers to reads, and in answers to writes.
+_READS: Mapping[int, CommandType] = {
+    di.CREDIT: CommandType.READ_CREDIT,
+    di.DATE: CommandType.READ_DATE,
+    di.TIME: CommandType.READ_TIME,
+    di.REPORT: CommandType.READ_REPORT,
+    **dict.fromkeys(di.VOLTAGE.values(), CommandType.READ_VOLTAGE),
+    **dict.fromkeys(di.POWER.values(), CommandType.READ_POWER),
+    **dict.fromkeys(di.CURRENT.values(), CommandType.READ_CURRENT),
+}
+_WRITES: Mapping[int, CommandType] = {
+    di.CLOSE_RELAY: CommandType.TURN_ON,
+    di.OPEN_RELAY: CommandType.TURN_OFF,
+    di.DATE: CommandType.SET_DATE,
+    di.TIME: CommandType.SET_TIME,
+}
+
 
 def _power_limit(raw: bytes) -> MeterAnswer:
     """Read the DLMS answer [DM-88]; it has no checksum and no address."""
     if len(raw) < _DLMS_MINIMUM_BYTES:
         raise UndecodableFrame(FrameFault.TOO_SHORT, f"{len(raw)} bytes are too few for a power limit")
     if raw[8:10] == b"\xc4\x01" and raw[11] == 1:
-        return MeterAnswer(data={}, failure_reason=READ_NOT_EXECUTED)
-    return MeterAnswer(data={"powerLimit": int.from_bytes(raw[-4:], "big")})
+        return MeterAnswer(data={}, failure_reason=READ_NOT_EXECUTED, command_type=CommandType.READ_POWER_LIMIT)
+    limit_w = int.from_bytes(raw[-4:], "big")
+    return MeterAnswer(data={"powerLimit": limit_w}, command_type=CommandType.READ_POWER_LIMIT)
