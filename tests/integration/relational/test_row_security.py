@@ -106,7 +106,7 @@ def _may_insert(world: World, facts: Facts, table: str, values: Row, ids: Mappin
 
 def _inserted(world: World, table: str, values: Row, ids: Mapping[str, object]) -> bool:
     try:
-        world.insert(table, values, ids)
+        world.insert_blindly(table, values, ids)
     except psycopg.errors.InsufficientPrivilege:
         return False
     return True

@@ -198,6 +198,20 @@ def test_the_product_writes_what_clients_may_not(world: World, role: str) -> Non
         assert row == {"is_on": True}
 
 
+def test_notes_keep_their_author_and_their_tenant(world: World) -> None:
+    """[REL-108] Only the author changes a note, and can neither give it away nor move it to another tenant."""
+    own, other = world.tenants["A"], world.tenants["B"]
+    change = "update notes set {} = %s where id = %s"
+    assert do(world, "member A", change.format("message"), "x", own["note"]) == [{}]
+    assert do(world, "member A", change.format("message"), "x", own["agents_note"]) == []
+    assert do(world, "platform member", change.format("message"), "x", own["note"]) == []
+    for column, value in (("author_id", own["agent_account"]), ("customer_id", other["customer"])):
+        with pytest.raises(InsufficientPrivilege, match="row-level security"):
+            do(world, "member A", change.format(column), value, own["note"])
+    with pytest.raises(InsufficientPrivilege, match="row-level security"):
+        do(world, "platform member", "update notes set author_id = %s where message = 'Visited'", own["agent_account"])
+
+
 def test_wallets_come_empty_and_owned(world: World) -> None:
     """[REL-108] [REL-24] A platform member makes an owner's wallet; no balance, and no second system wallet."""
     make = "insert into wallets (customer_id) values (%s) returning balance"
