@@ -1,0 +1,272 @@
+"""Every route of the API role × every kind of caller, over a real socket, real use cases and a real database.
+
+The role runs as ``nxt api`` starts it. What the access matrix refuses must be refused, and change nothing; what it
+admits must not be refused for who is calling; and a foreign tenant's thing must look like one that nobody has.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import aiohttp
+import attrs
+import pytest
+from tests.support import databases
+from tests.support.databases import Unobtainable
+from tests.support.route_samples import SAMPLES, Of, Sample
+from tests.support.running_api import RunningApi
+from tests.support.two_tenants import Ids, TwoTenants
+from tests.support.valkey import ValkeyServer, flush
+
+from nxt_domain.identity.access import ACCESS, Reach
+from nxt_domain.identity.model import MemberType
+from nxt_entrypoints.http.catalogue import routes_by_role
+from nxt_entrypoints.http.routes import Guard, Route
+
+ROUTES = {f"{route.method} {route.path}": route for route in routes_by_role()["api"]}
+OPEN = [name for name, route in ROUTES.items() if route.guard in {Guard.PUBLIC, Guard.VENDOR}]
+GUARDED = [name for name in ROUTES if name not in OPEN]
+
+MEMBERS = [f"own {kind}" for kind in MemberType]
+USERS = {
+    **dict.fromkeys(MEMBERS, "member"),
+    "foreign SUPERADMIN": "member",
+    "LENDER": "reader",
+    "DATA_AGGREGATOR": "reader",
+    "agent of Sunny Grids": "agent",
+    "customer of Sunny Grids": "customer",
+    "nobody": "no_role",
+    "platform SUPERADMIN": "platform",
+    "platform TECH": "platform",
+}
+"""Who signs in, and what kind of caller they are."""
+
+KEYS = {"own key": "key", "lender's key": "reader", "key without scopes": "scopeless", "platform key": "platform"}
+"""Keys that count, and what kind of caller their bearers are."""
+
+DEAD_KEYS = ["locked key", "expired key", "revoked key", "agent's key", "deleted owner's key"]
+READERS = ["own SUPERADMIN", "own key", "agent of Sunny Grids", "customer of Sunny Grids", "LENDER"]
+"""Callers with a tenant, who must not tell foreign things from unknown ones."""
+
+
+@attrs.frozen
+class Answer:
+    status: int
+    content: str
+
+
+class World:
+    """The role, the rows, and everybody's credentials."""
+
+    def __init__(self, rows: TwoTenants, api: RunningApi) -> None:
+        self.rows = rows
+        self.api = api
+        self._calls = 0
+        secret = api.secrets.jwt_secret
+        self.credentials: dict[str, dict[str, str]] = {
+            name: {"Authorization": f"Bearer {rows.token(name, secret)}"} for name in USERS
+        } | {name: {"X-API-KEY": rows.keys[name]} for name in (*KEYS, *DEAD_KEYS)}
+        good_key = {"X-API-KEY": rows.keys["platform key"]}
+        expired = rows.token("platform SUPERADMIN", secret, exp=1_700_000_000)
+        self.strangers: dict[str, dict[str, str]] = {
+            "anonymous": {},
+            "bad token": {"Authorization": "Bearer nonsense"},
+            "bad token beside a good key": {"Authorization": "Bearer nonsense", **good_key},
+            "expired token": {"Authorization": f"Bearer {expired}"},
+            "forged token": {"Authorization": f"Bearer {rows.token('platform SUPERADMIN', 'x' * 48)}"},
+            "token of a deleted account": {"Authorization": f"Bearer {rows.token('deleted', secret)}"},
+            "unknown key": {"X-API-KEY": "nxt_unknown"},
+            "service key": {"X-API-KEY": api.secrets.internal_api_key},
+            **{name: self.credentials[name] for name in DEAD_KEYS},
+        }
+
+    async def call(self, session: aiohttp.ClientSession, name: str, caller: Mapping[str, str], things: Any) -> Answer:
+        """Send a route's sample; ``things`` says what stands for each thing."""
+        sample, route = SAMPLES[name], ROUTES[name]
+        path = route.path.format_map(_filled(sample.path, things))
+        self._calls += 1
+        # An address each: public routes count them [R8].
+        address = {"X-Forwarded-For": f"10.{self._calls >> 16}.{self._calls >> 8 & 255}.{self._calls & 255}"}
+        vendor = {"verif-hash": self.api.secrets.flutterwave_webhook_secret}
+        async with session.request(
+            route.method,
+            self.api.url + path,
+            params=_filled(sample.query, things),
+            headers={**vendor, **sample.headers, **address, **caller},
+            **_content(sample, things),
+        ) as answer:
+            return Answer(answer.status, (await answer.read()).decode(errors="replace"))
+
+
+def _filled(value: Any, things: Any) -> Any:
+    match value:
+        case Of():
+            return things(value)
+        case dict():
+            return {key: _filled(item, things) for key, item in value.items()}
+        case list():
+            return [_filled(item, things) for item in value]
+    return value
+
+
+def _content(sample: Sample, things: Any) -> dict[str, Any]:
+    if sample.file is not None:
+        form = aiohttp.FormData()
+        form.add_field("file", sample.file, filename="sample.csv", content_type="text/csv")
+        return {"data": form}
+    if sample.form is not None:
+        return {"data": _filled(sample.form, things)}
+    return {} if sample.body is None else {"json": _filled(sample.body, things)}
+
+
+@pytest.fixture(scope="module")
+def world(valkey_server: ValkeyServer) -> Iterator[World]:
+    flush(valkey_server.url)
+    try:
+        server = databases.embedded_server()
+    except Unobtainable as reason:
+        pytest.skip(str(reason))
+    with databases.fresh_database(server, "relational") as url:
+        rows = TwoTenants(url)
+        with RunningApi(url, valkey_server.url) as api:
+            yield World(rows, api)
+        rows.close()
+
+
+@pytest.fixture
+async def session() -> Any:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as made:
+        yield made
+
+
+def is_admitted(name: str, caller: str) -> bool:
+    """Read the matrix for a caller, in the words of the specification [API-68, R39, R42, API-48]."""
+    return caller not in SAMPLES[name].not_for and _is_kind_admitted((USERS | KEYS)[caller], ROUTES[name])
+
+
+def _is_kind_admitted(kind: str, route: Route) -> bool:
+    row = ACCESS[f"{route.method} {route.path}"]
+    match kind:
+        case "platform":
+            return True
+        case "no_role":
+            return row.no_role
+        case "scopeless":
+            return False
+        case "reader":
+            return row.member is not Reach.NONE and not route.changes
+    return {"member": row.member, "key": row.key, "agent": row.agent, "customer": row.customer}[kind] is not Reach.NONE
+
+
+async def test_strangers_get_401_and_change_nothing(world: World, session: aiohttp.ClientSession) -> None:
+    """[API-16] [API-42] [API-43] [API-44] [API-46] [API-51] [R39] The service key is no credential of this role."""
+    before = world.rows.snapshot()
+    wrong = []
+    for name in GUARDED:
+        for caller, credential in world.strangers.items():
+            answer = await world.call(session, name, credential, lambda thing: world.rows.own[thing.kind])
+            body = json.loads(answer.content)
+            if answer.status != 401 or body["statusCode"] != 401:
+                wrong.append((name, caller, answer))
+    assert wrong == []
+    assert world.rows.snapshot() == before
+
+
+async def test_who_is_not_admitted_gets_403_and_changes_nothing(world: World, session: aiohttp.ClientSession) -> None:
+    """[API-48] [API-63] [API-68] [R39] [R42] Own things are named, so that nothing but the caller's kind refuses."""
+    before = world.rows.snapshot()
+    wrong, count = [], 0
+    for name in GUARDED:
+        for caller in USERS | KEYS:
+            if is_admitted(name, caller):
+                continue
+            count += 1
+            answer = await world.call(
+                session, name, world.credentials[caller], lambda thing: world.rows.own[thing.kind]
+            )
+            body = json.loads(answer.content)
+            if answer.status != 403 or body["message"] != "You do not have access to this resource":
+                wrong.append((name, caller, answer))
+    assert wrong == []
+    assert count > len(GUARDED)
+    assert world.rows.snapshot() == before
+
+
+async def test_bad_credentials_do_not_matter_on_open_routes(world: World, session: aiohttp.ClientSession) -> None:
+    """[API-42] [API-68] Anonymous is enough; whatever else is sent changes nothing about the answer."""
+    for name in OPEN:
+        first, *others = [
+            await world.call(session, name, credential, lambda thing: world.rows.unknown[thing.kind])
+            for credential in world.strangers.values()
+        ]
+        assert first.status not in {401, 403, 500}, (name, first)
+        assert {other.status for other in others} == {first.status}, name
+
+
+async def test_a_foreign_thing_is_like_one_that_nobody_has(world: World, session: aiohttp.ClientSession) -> None:
+    """[API-64] [R39] Status and words are the same, for each thing that a call names; and nothing is changed."""
+    before = world.rows.snapshot()
+    different = []
+    for name in GUARDED:
+        for caller in READERS:
+            for index, thing in enumerate(SAMPLES[name].things()):
+                if thing.is_exempt:
+                    continue
+                foreign = await _with(world, session, name, caller, index, world.rows.foreign)
+                unknown = await _with(world, session, name, caller, index, world.rows.unknown)
+                if foreign != unknown:
+                    different.append((name, caller, thing.kind, foreign, unknown))
+    assert different == []
+    assert world.rows.snapshot() == before
+
+
+async def _with(
+    world: World, session: aiohttp.ClientSession, name: str, caller: str, index: int, theirs: Ids
+) -> Answer:
+    """Call with one thing of somebody else, all others being one's own; the answer without that thing's name."""
+    count = iter(range(1000))
+    kind = SAMPLES[name].things()[index].kind
+
+    def fill(thing: Of) -> object:
+        return theirs[thing.kind] if next(count) == index else world.rows.own[thing.kind]
+
+    answer = await world.call(session, name, world.credentials[caller], fill)
+    return Answer(answer.status, _without_request_id(answer.content).replace(str(theirs[kind]), "<it>"))
+
+
+def _without_request_id(content: str) -> str:
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return content
+    if isinstance(body, dict):
+        body.pop("requestId", None)
+    return json.dumps(body)
+
+
+async def test_who_is_admitted_is_not_refused_for_who_they_are(world: World, session: aiohttp.ClientSession) -> None:
+    """[API-63] [API-68] Nobody's things are named: the answer may be anything but 401, 403 and 500."""
+    wrong = []
+    for name in GUARDED:
+        for caller in USERS | KEYS:
+            if not is_admitted(name, caller):
+                continue
+            answer = await world.call(
+                session, name, world.credentials[caller], lambda thing: world.rows.unknown[thing.kind]
+            )
+            if answer.status in {401, 403, 500}:
+                wrong.append((name, caller, answer))
+    assert wrong == []
+
+
+async def test_the_proof_sees_what_it_is_looking_for(world: World, session: aiohttp.ClientSession) -> None:
+    """A snapshot tells of one changed column; a call with own things is answered."""
+    before = world.rows.snapshot()
+    own = await world.call(
+        session, "GET /grids/{id}", world.credentials["own TECH"], lambda thing: world.rows.own[thing.kind]
+    )
+    assert json.loads(own.content)["id"] == world.rows.own["grid"]
+    world.rows.owner.execute("update grids set name = 'X' where id = %s", [world.rows.own["grid"]])
+    assert [table for table, rows in world.rows.snapshot().items() if rows != before[table]] == ["public.grids"]

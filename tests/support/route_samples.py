@@ -1,0 +1,119 @@
+"""A sample call of every route of the API role, for the proofs that go over all of them.
+
+Each declared route needs an entry; ``tests/unit/repository/test_route_samples.py`` says so when one has none. Where a
+call names a thing of a tenant, write ``Of("<kind>")``, with a kind of ``tests/support/two_tenants.py``: the proofs put
+there a thing of the caller's own tenant, a foreign one, or one that nobody has, and compare. Everything else of the
+sample should be good input, so that nothing but those things decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen
+class Of:
+    """Stands for a tenant's thing: its id, or its reference.
+
+    Attributes:
+        is_exempt: The specification lets the answer tell a foreign one from an unknown one.
+    """
+
+    kind: str
+    is_exempt: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Sample:
+    """What is sent.
+
+    Attributes:
+        path: Values of the path's parameters.
+        body: JSON; None: no body.
+        form: Fields of a form, in place of a body.
+        file: Content of the field ``file`` of a multipart body.
+        not_for: Callers whom the route refuses though the matrix admits their kind: what its note says.
+    """
+
+    path: Mapping[str, Any] = attrs.field(factory=dict)
+    query: Mapping[str, Any] = attrs.field(factory=dict)
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    body: Any = None
+    form: Mapping[str, str] | None = None
+    file: bytes | None = None
+    not_for: frozenset[str] = frozenset()
+
+    def things(self) -> list[Of]:
+        """Return the tenants' things that are named, in order."""
+        return list(_things([self.path, self.query, self.body, self.form]))
+
+
+def _things(value: Any) -> Iterator[Of]:
+    if isinstance(value, Of):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _things(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _things(item)
+
+
+LIST = Sample(query={"grid_id": Of("grid"), "limit": 5})
+# Money may be sent to anybody [PAY-48, PAY-52]; a foreign sender is 403, an unknown one 409 [R39, PAY-51].
+_RECEIVER = Of("meter_wallet", is_exempt=True)
+_SENDER = Of("organization_wallet", is_exempt=True)
+_PURCHASE = {"amount": 1000, "currency": "NGN", "payment_channel": "NIFFLER"}
+_CONNECTION = {
+    "currency": "NGN",
+    "requested_meters": [{"meter_type": "HPS", "meter_phase": "SINGLE_PHASE", "fee": 100}],
+    "is_public": False,
+    "is_commercial": False,
+    "is_residential": True,
+    "women_impacted": 1,
+}
+
+SAMPLES: Mapping[str, Sample] = {
+    "POST /chirpstack/calin": Sample(query={"event": "up"}, body={}),
+    "GET /connections": LIST,
+    "POST /connections": Sample(body={**_CONNECTION, "customer_id": Of("customer")}),
+    "PATCH /connections": Sample(body=[{"id": Of("connection"), "women_impacted": 2}]),
+    "POST /connections/upsert-requested-meters": Sample(
+        body={
+            "connection_id": Of("connection"),
+            "requested_meters": [
+                {"id": Of("requested_meter"), "meter_type": "HPS", "meter_phase": "SINGLE_PHASE", "fee": 200}
+            ],
+        }
+    ),
+    "GET /customers": LIST,
+    "POST /flutterwave/webhook": Sample(body={}),
+    "POST /flutterwave/webhook/{organizationId}": Sample(path={"organizationId": Of("organization")}, body={}),
+    "GET /grids": LIST,
+    "PUT /grids": Sample(body=[{"id": Of("grid"), "name": "Renamed"}]),
+    "GET /grids/{id}": Sample(path={"id": Of("grid")}),
+    "GET /grids/{id}/metering_hardware_connectivity_stats": Sample(path={"id": Of("grid")}),
+    "GET /grids/{id}/pbg-connections/download": Sample(path={"id": Of("grid")}),
+    "POST /orders": Sample(
+        body={
+            **_PURCHASE,
+            "sender_wallet_id": _SENDER,
+            "receiver_wallet_id": _RECEIVER,
+        }
+    ),
+    "POST /orders/flutterwave/initialise": Sample(
+        body={**_PURCHASE, "external_reference": "sample-1", "receiver_wallet_id": _RECEIVER}
+    ),
+    "POST /orders/flutterwave/initialise/public": Sample(
+        body={**_PURCHASE, "meter_external_reference": Of("meter_number")}
+    ),
+    "POST /orders/flutterwave/check/public": Sample(body={"id": Of("order")}),
+    "POST /orders/flutterwave/cancel/public": Sample(body={"id": Of("order")}),
+    "POST /orders/flutterwave/verify": Sample(body={"external_reference": Of("order_reference")}),
+    "POST /orders/{id}/reverse": Sample(
+        path={"id": Of("order")}, body={"reason": "Paid twice"}, not_for=frozenset({"platform TECH"})
+    ),
+}
