@@ -92,6 +92,11 @@ SAMPLES: Mapping[str, Sample] = {
     "GET /customers": LIST,
     "POST /flutterwave/webhook": Sample(body={}),
     "POST /flutterwave/webhook/{organizationId}": Sample(path={"organizationId": Of("organization")}, body={}),
+    "POST /gateway-suspense/{entryId}/resolve": Sample(
+        path={"entryId": 5},
+        body={"action": "credit", "reason": "Paid by phone", "receiver_wallet_id": _RECEIVER},
+        not_for=frozenset({"platform TECH"}),
+    ),
     "GET /grids": LIST,
     "PUT /grids": Sample(body=[{"id": Of("grid"), "name": "Renamed"}]),
     "GET /grids/{id}": Sample(path={"id": Of("grid")}),
