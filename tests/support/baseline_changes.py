@@ -5,14 +5,6 @@ A test compares the tables of the adapter with ``relational-schema.json``; each 
 
 from __future__ import annotations
 
-# Live tables that later areas of the system build.
-NOT_YET = {
-    "energy_cabins", "routers", "autopilot_executions", "device_logs", "ussd_session_hops", "solcast_cache",
-    "pd_site_submissions", "pd_sites", "pd_flow_templates", "pd_flows", "pd_action_templates", "pd_actions",
-    "pd_audits", "pd_document_templates", "pd_documents",
-}  # fmt: skip
-NEW_TABLES_NOT_YET = {"internal.provisioning_jobs", "internal.provisioning_job_steps"}
-
 # [REL-131] Money, prices, energy; [REL-134] zones; [REL-81] a legacy enumeration.
 TYPES = {
     "accounts": {"deleted_at": "timestamptz(3)"},
@@ -64,6 +56,7 @@ NOT_NULL = {
     "connections": {"customer_id"},
     "customers": {"grid_id", "account_id"},
     "dcus": {"communication_protocol"},
+    "device_logs": {"device_id"},
     "directive_batches": {"grid_id"},
     "members": {"account_id"},
     "meter_commissionings": {"metering_hardware_install_session_id"},
@@ -74,6 +67,7 @@ NOT_NULL = {
     "orders": {"sender_wallet_id", "receiver_wallet_id"},
     "poles": {"grid_id"},
     "transactions": {"wallet_id", "order_id"},
+    "ussd_session_hops": {"ussd_session_id"},
 }
 
 # Beyond the additions that the JSON lists: scopes of keys [R42], SMS once [R19].
@@ -81,9 +75,15 @@ ADDED = {"api_keys": {"scopes"}, "notifications": {"dedupe_key"}}
 # [R44] [MET-23] The column's name is that of the metering specification.
 RENAMED = {"meter_interactions": {"attempt": "attempts"}}
 # [REL-123] Legacy tables are not built; [R44] interactions don't refer to themselves.
-FOREIGN_KEYS_DROPPED = {("orders", "directive_id"), ("orders", "lorawan_directive_id")}
-# Replaced by (rls_organization_id, created_at desc) [REL-140]; made by the migration only with PostGIS [R45].
-INDEXES_DROPPED = {"idx_orders_rls_organization_id", "idx_poles_location_geom"}
+FOREIGN_KEYS_DROPPED = {
+    ("orders", "directive_id"),
+    ("orders", "lorawan_directive_id"),
+    ("pd_actions", "pd_section_id"),
+}
+# [REL-16] All others are NO ACTION.
+CASCADES = {("ussd_session_hops", "ussd_session_id")}
+# Replaced by (rls_organization_id, created_at desc) [REL-140]; those of places exist only with PostGIS [R45].
+INDEXES_DROPPED = {"idx_orders_rls_organization_id"}
 
 # New tables: columns beyond the JSON's.
 NEW_TABLES_ADDED = {

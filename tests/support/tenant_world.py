@@ -64,9 +64,12 @@ ROWS: Sequence[tuple[str, str, Mapping[str, object]]] = (
             "grid_id": "$grid",
         },
     ),
+    ("cabin", "energy_cabins", {"grid_id": "$grid", "location_geom": POINT}),
+    ("router", "routers", {"external_reference": "r{n}", "grid_id": "$grid"}),
     ("mppt", "mppts", {"external_reference": "P{n}", "external_id": "p{n}", "grid_id": "$grid"}),
     ("device_type", "device_types", {"name": "Pump {n}"}),
     ("device", "devices", {"external_reference": "d{n}", "grid_id": "$grid", "device_type_id": "$device_type"}),
+    ("device_log", "device_logs", {"message": "up", "device_id": "$device"}),
     (
         "meter",
         "meters",
@@ -100,6 +103,7 @@ ROWS: Sequence[tuple[str, str, Mapping[str, object]]] = (
         {"amount": 5, "currency": "NGN", "sender_meter_id": "$next_meter", "receiver_meter_id": "$meter"},
     ),
     ("ussd_session", "ussd_sessions", {"phone": "+2348030000001", "external_system": "AFRICASTALKING"}),
+    ("ussd_hop", "ussd_session_hops", {"ussd_session_id": "$ussd_session"}),
     (
         "order",
         "orders",
@@ -179,6 +183,45 @@ ROWS: Sequence[tuple[str, str, Mapping[str, object]]] = (
         {"message": "Somebody did it", "author_id": "$member_account", "organization_id": "$org"},
     ),
     ("audit_of_nobody", "audits", {"message": "Nobody did it"}),
+    ("autopilot", "autopilot_executions", {}),
+    (
+        "forecast",
+        "solcast_cache",
+        {
+            "request_type": "FORECAST",
+            "latitude": "7.1",
+            "longitude": "4.1",
+            "tilt": "12",
+            "azimuth": "180",
+            "capacity_kwp": "{n}",
+            "install_date": "2026-01-01",
+            "response": "[]",
+        },
+    ),
+    (
+        "submission",
+        "pd_site_submissions",
+        {
+            "author_full_name": "Somebody",
+            "author_email": "somebody@example.org",
+            "author_organization_name": "Power {n}",
+            "site_name": "Site {n}",
+            "site_details": {},
+            "organization_id": "$org",
+        },
+    ),
+    ("flow_template", "pd_flow_templates", {"name": "Kind {n}"}),
+    ("flow", "pd_flows", {"pd_flow_template_id": "$flow_template"}),
+    ("site", "pd_sites", {"name": "Site {n}", "organization_id": "$org", "pd_flow_id": "$flow"}),
+    ("document_template", "pd_document_templates", {"google_drive_template_id": "template {n}"}),
+    (
+        "action_template",
+        "pd_action_templates",
+        {"name": "Begin", "pd_flow_template_id": "$flow_template", "pd_action_type": "START"},
+    ),
+    ("action", "pd_actions", {"name": "Begin", "pd_action_type": "START", "pd_flow_id": "$flow"}),
+    ("document", "pd_documents", {"google_drive_document_id": "document {n}", "pd_action_id": "$action"}),
+    ("pd_audit", "pd_audits", {"message": "Somebody did it", "author_id": "$member_account"}),
 )
 
 # What tenant B has beyond that: a customer with a wallet, who places and gets orders; a visit of the platform's staff.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, MetaData, text
 
+from nxt_adapters.supabase.tables import GeoJson
 from nxt_entrypoints.database import row_security
 from nxt_entrypoints.database.row_security import Finding
 
@@ -28,13 +29,15 @@ _OPEN_TABLES = """
         and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')
 """
 _FEED = """
-    select t.name
-    from unnest(array['customers', 'dcus', 'devices', 'grids', 'meter_commissionings', 'meter_interactions',
-        'metering_hardware_imports', 'meters', 'orders', 'wallets']) as t (name)
-    where not exists (
-        select from pg_publication_tables p
-        where p.pubname = 'supabase_realtime' and p.schemaname = 'public' and p.tablename = t.name
+    with expected (name) as (
+        select unnest(array['customers', 'dcus', 'device_logs', 'devices', 'grids', 'meter_commissionings',
+            'meter_interactions', 'metering_hardware_imports', 'meters', 'orders', 'wallets'])
+    ), found as (
+        select tablename::text as name from pg_publication_tables
+        where pubname = 'supabase_realtime' and schemaname = 'public'
     )
+    select coalesce(e.name, f.name || ' (not expected)') from expected e full join found f on f.name = e.name
+    where e.name is null or f.name is null
 """
 _NO_DEFAULT = """
     select c.oid::regclass::text from pg_partitioned_table p join pg_class c on c.oid = p.partrelid
@@ -56,9 +59,17 @@ _MISSING_MONTHS = """
             where i.inhparent = c.oid and child.relname = c.relname || '_' || to_char(m.month, 'YYYY_MM')
         )
 """
+# The names of PostGIS types carry the schema of the extension.
+_PLACES = """
+    select c.relname, a.attname, regexp_replace(format_type(a.atttypid, a.atttypmod), '^.*\\.', ''), exists (
+        select from pg_constraint k where k.conrelid = c.oid and k.conname = 'ck_' || c.relname || '_' || a.attname
+    )
+    from pg_class c join pg_attribute a on a.attrelid = c.oid
+    where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and a.attname like '%\\_geom'
+"""
 
 
-def findings(connection: Connection) -> Iterator[Finding]:
+def findings(connection: Connection, metadata: MetaData) -> Iterator[Finding]:
     """Yield what is not as it must be.
 
     Checked: nxt_app writes no table of the ledger and the routines are nxt_ledger's own [R14]; row security is on
@@ -70,9 +81,25 @@ def findings(connection: Connection) -> Iterator[Finding]:
         ("right", _LEDGER_WRITES, "the application may write the ledger"),
         ("routine", _ROUTINES, "does not run as nxt_ledger with a pinned search path"),
         ("row security", _OPEN_TABLES, "is off"),
-        ("publication", _FEED, "is missing in supabase_realtime"),
+        ("publication", _FEED, "differs in supabase_realtime"),
         ("partition", _NO_DEFAULT, "has no DEFAULT partition"),
         ("partition", _MISSING_MONTHS, "is missing"),
     ):
         for name in connection.scalars(text(statement)):
             yield kind, str(name), sentence
+    yield from _places(connection, metadata)
+
+
+def _places(connection: Connection, metadata: MetaData) -> Iterator[Finding]:
+    kinds = {
+        (table.name, column.name): column.type.kind
+        for table in metadata.tables.values()
+        for column in table.columns
+        if isinstance(column.type, GeoJson)
+    }
+    for table, column, found, is_checked in connection.execute(text(_PLACES)):
+        kind = kinds.get((table, column))
+        if kind and found not in ("jsonb", f"geometry({kind},4326)"):
+            yield "type", f"{table}.{column}", f"is {found}, expected jsonb or geometry({kind},4326)"
+        elif kind and found == "jsonb" and not is_checked:
+            yield "check", f"{table}.ck_{table}_{column}", "is missing"

@@ -2,15 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import psycopg
 import pytest
+from sqlalchemy import Connection
+from tests.support import databases
+from tests.support.databases import Unobtainable
 
-from nxt_entrypoints.database.comparison import check
+from nxt_entrypoints.database.comparison import check, differences
+from nxt_entrypoints.database.migrate import connected
+
+
+@pytest.fixture(scope="module")
+def shared_url() -> Iterator[str]:
+    try:
+        with databases.fresh_database(databases.embedded_server(), "relational") as url:
+            yield url
+    except Unobtainable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def database(shared_url: str) -> Iterator[Connection]:
+    """A database in which whatever a test changes is undone."""
+    with connected(shared_url) as connection, connection.begin() as transaction:
+        yield connection
+        transaction.rollback()
 
 
 def test_a_migrated_database_shows_no_difference(any_relational_url: str) -> None:
     """[REL-174] [R44] The migrations build exactly what the tables of the adapter describe."""
     assert [str(difference) for difference in check(any_relational_url, "relational")] == []
+
+
+def test_comparing_leaves_nothing_behind(relational_url: str) -> None:
+    """[REL-174] What was built for the comparison is gone."""
+    count = "select count(*) from pg_class"
+    with psycopg.connect(relational_url, autocommit=True) as connection:
+        before = connection.execute(count).fetchone()
+        check(relational_url, "relational")
+        assert connection.execute(count).fetchone() == before
+
+
+def test_policies_of_an_operators_own_role_are_its_business(relational_url: str) -> None:
+    """[REL-4] Read-only roles are configuration of a deployment, not of the schema."""
+    with psycopg.connect(relational_url, autocommit=True) as connection:
+        connection.execute("create policy surprise on meters for select to pg_monitor using (true)")
+    assert check(relational_url, "relational") == []
 
 
 def test_a_database_without_migrations_is_one_difference(empty_url: str) -> None:
@@ -56,11 +95,44 @@ def test_a_database_without_migrations_is_one_difference(empty_url: str) -> None
             "function",
             "internal.touch_updated_at",
         ),
+        ("create function internal.surprise() returns int language sql as 'select 1'", "function", "internal.surprise"),
+        ("alter function rls_check_if_lender() security invoker", "function", "rls_check_if_lender"),
+        (
+            "alter table orders drop constraint ck_orders_amount, add constraint ck_orders_amount check (amount > -1)",
+            "check",
+            "orders.ck_orders_amount",
+        ),
+        ("alter table orders add constraint surprise check (amount < 5)", "check", "orders.surprise"),
+        (
+            "drop index ix_orders_pending; create index ix_orders_pending on orders (id) where order_status = 'FAILED'",
+            "index",
+            "ix_orders_pending",
+        ),
+        ("alter table notes drop constraint notes_pkey", "primary key", "notes.notes_pkey"),
+        (
+            "create or replace trigger check_timezone after insert on grids execute function internal.check_timezone()",
+            "trigger",
+            "grids.check_timezone",
+        ),
+        (
+            "create trigger surprise before insert on grids for each row execute function internal.check_timezone()",
+            "trigger",
+            "grids.surprise",
+        ),
+        ("create policy surprise on meters for select to anon using (true)", "policy", "meters.surprise"),
+        ("alter policy nxt_roles on meters using (is_on)", "policy", "meters.nxt_roles"),
+        ("alter type currency_enum add value 'XOF'", "enumeration", "currency_enum"),
+        ("alter publication supabase_realtime add table api_keys", "publication", "api_keys"),
+        ("alter table poles drop constraint ck_poles_location_geom", "check", "poles.ck_poles_location_geom"),
+        (
+            "alter table pd_sites drop constraint ck_pd_sites_location_geom, alter location_geom type int using 1",
+            "type",
+            "pd_sites.location_geom",
+        ),
     ],
 )
-def test_a_change_made_by_hand_is_reported(relational_url: str, statement: str, kind: str, name: str) -> None:
+def test_a_change_made_by_hand_is_reported(database: Connection, statement: str, kind: str, name: str) -> None:
     """[REL-174] Every kind of difference is seen."""
-    with psycopg.connect(relational_url, autocommit=True) as connection:
-        connection.execute(statement)
-    found = check(relational_url, "relational")
+    database.exec_driver_sql(statement)
+    found = differences(database, "relational")
     assert any(kind in difference.kind and name in str(difference) for difference in found), found

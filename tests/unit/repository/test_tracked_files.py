@@ -53,7 +53,8 @@ def test_no_address_of_a_person() -> None:
 
 
 def test_nothing_is_left_for_later() -> None:
-    later = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME)\b")
+    # A word in quotes is data: a step of provisioning may be in that state.
+    later = re.compile(r"(?<!['\"])\b(?:TO" + r"DO|FIX" + r"ME)\b")
     assert lines_with(later) == []
 
 

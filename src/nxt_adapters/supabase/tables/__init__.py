@@ -21,7 +21,15 @@ from nxt_adapters.supabase.tables.identity import (
     notes,
     organizations,
 )
-from nxt_adapters.supabase.tables.infrastructure import dcus, device_types, devices, mppts, poles
+from nxt_adapters.supabase.tables.infrastructure import (
+    dcus,
+    device_types,
+    devices,
+    energy_cabins,
+    mppts,
+    poles,
+    routers,
+)
 from nxt_adapters.supabase.tables.installation import (
     meter_commissionings,
     metering_hardware_imports,
@@ -46,6 +54,24 @@ from nxt_adapters.supabase.tables.money import meter_credit_transfers, transacti
 from nxt_adapters.supabase.tables.notifications import notification_parameters, notifications
 from nxt_adapters.supabase.tables.orders import orders
 from nxt_adapters.supabase.tables.payouts import bank_accounts, banks, payouts
+from nxt_adapters.supabase.tables.projects import (
+    pd_action_templates,
+    pd_actions,
+    pd_audits,
+    pd_document_templates,
+    pd_documents,
+    pd_flow_templates,
+    pd_flows,
+    pd_site_submissions,
+    pd_sites,
+)
+from nxt_adapters.supabase.tables.provisioning import provisioning_job_steps, provisioning_jobs
+from nxt_adapters.supabase.tables.short_lived import (
+    autopilot_executions,
+    device_logs,
+    solcast_cache,
+    ussd_session_hops,
+)
 from nxt_adapters.supabase.tables.tokens import meter_secrets, secret_inbox, secrets, sts_tokens
 from nxt_adapters.supabase.tables.work import (
     idempotency_keys,
@@ -65,6 +91,7 @@ __all__ = [
     "audit_log",
     "audits",
     "auth_users",
+    "autopilot_executions",
     "bank_accounts",
     "banks",
     "connection_requested_meters",
@@ -72,11 +99,13 @@ __all__ = [
     "customers",
     "dcus",
     "deployment",
+    "device_logs",
     "device_messages",
     "device_types",
     "devices",
     "directive_batch_executions",
     "directive_batches",
+    "energy_cabins",
     "event_halves",
     "gateway_charges",
     "gateway_events",
@@ -113,13 +142,27 @@ __all__ = [
     "outbox_tasks",
     "parked_events",
     "payouts",
+    "pd_action_templates",
+    "pd_actions",
+    "pd_audits",
+    "pd_document_templates",
+    "pd_documents",
+    "pd_flow_templates",
+    "pd_flows",
+    "pd_site_submissions",
+    "pd_sites",
     "poles",
+    "provisioning_job_steps",
+    "provisioning_jobs",
+    "routers",
     "secret_inbox",
     "secrets",
     "settlement_failures",
+    "solcast_cache",
     "sts_tokens",
     "suspense_resolutions",
     "transactions",
+    "ussd_session_hops",
     "ussd_sessions",
     "wallets",
 ]

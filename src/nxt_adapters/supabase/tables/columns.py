@@ -15,6 +15,7 @@ from sqlalchemy import (
     Numeric,
     Text,
     func,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSON, JSONB, TIMESTAMP
@@ -33,7 +34,8 @@ metadata = MetaData(
 class GeoJson(UserDefinedType[dict[str, object]]):
     """A GeoJSON object: ``geometry`` where PostGIS is at hand, ``jsonb`` elsewhere [R45].
 
-    Both take the JSON text on input, and ``to_jsonb`` gives both back as the same object.
+    Both take the JSON text on input, and ``to_jsonb`` gives both back as the same object, save that PostGIS names the
+    reference system, which is always the same.
 
     Args:
         kind: ``Point`` or ``Polygon``; coordinates are longitude, latitude in degrees (EPSG:4326).
@@ -59,7 +61,7 @@ class GeoJson(UserDefinedType[dict[str, object]]):
 
     def column_expression(self, colexpr: ColumnElement[dict[str, object]]) -> ColumnElement[dict[str, object]]:
         """Read the object as ``jsonb`` whatever the column is."""
-        return func.to_jsonb(colexpr, type_=self)
+        return func.to_jsonb(colexpr).op("-", return_type=self)(literal_column("'crs'"))
 
 
 MONEY = Numeric(20, 4)
@@ -69,6 +71,8 @@ ENERGY_SOLD = Numeric(12, 1)
 CAPACITY = Numeric(12, 2)
 MODULE_KWH = Numeric(12, 3)
 FINE = Numeric(10, 3)
+LATITUDE = Numeric(8, 6)
+LONGITUDE = Numeric(9, 6)
 INSTANT = TIMESTAMP(timezone=True)
 INSTANT_MS = TIMESTAMP(timezone=True, precision=3)
 JSON_DOCUMENT = JSONB(none_as_null=True)

@@ -161,6 +161,12 @@ organization_type = _enum("organization_type", "SOLAR_DEVELOPER", "LENDER", "DAT
 payment_channel = _enum("payment_channel", "USSD", "AYRTON", "NIFFLER", "TELEGRAM")
 payment_method = _enum("payment_method", "CREDIT_CARD", "USSD", "BANK_TRANSFER")
 payout_status = _enum("payout_status", "INITIALISED", "WAITING_FOR_APPROVAL", "PROCESSING", "SUCCESSFUL", "FAILED")
+pd_action_status = _enum(
+    "pd_action_status", "GENERATING", "GENERATION_FAILED", "GENERATION_COMPLETED", "ACTIONABLE", "ACTION_COMPLETED"
+)
+pd_action_type = _enum("pd_action_type", "UPLOAD", "TEMPLATE", "EXTERNAL", "START", "END")
+pd_document_type = _enum("pd_document_type", "GOOGLE_SHEETS", "GOOGLE_DOCS")
+solcast_cache_request_type = _enum("solcast_cache_request_type", "ESTIMATED_ACTUALS", "FORECAST")
 transaction_status = _enum("transaction_status", "SUCCESSFUL", "FAILED")
 wallet_type = _enum("wallet_type", "VIRTUAL", "REAL")
 weather_type = _enum("weather_type", "CLOUDY", "CLOUDS", "SHOWERS", "SUNNY", "UNKNOWN", "CLOUDY_WITH_RAIN")

@@ -1,4 +1,4 @@
-"""What stands on a grid: poles, gateways, PV chargers and generic devices (relational-schema 4.2, 4.5)."""
+"""What stands on a grid: power houses, poles, gateways, routers, PV chargers, devices (relational-schema 4.2, 4.5)."""
 
 from sqlalchemy import (
     BigInteger,
@@ -32,6 +32,18 @@ from nxt_adapters.supabase.tables.columns import (
     int_key,
     metadata,
     tenant,
+)
+
+energy_cabins = Table(
+    "energy_cabins",
+    metadata,
+    int_key(),
+    created_at_ms(),
+    Column("grid_id", Integer, ForeignKey("grids.id", name="FK_ba81ffc1506025a549849f06f36"), nullable=False),
+    Column("location_geom", GeoJson("Point"), nullable=False),
+    tenant("energy_cabins_rls_organization_id_fkey"),
+    Index("idx_energy_cabins_rls_organization_id", "rls_organization_id"),
+    Index("ix_energy_cabins_grid_id", "grid_id"),
 )
 
 poles = Table(
@@ -79,6 +91,29 @@ dcus = Table(
     Index("IDX_9c4f5693f52e6e5e51e1ca05af", "external_reference", "external_system", unique=True),
     Index("idx_dcus_rls_organization_id", "rls_organization_id"),
     Index("ix_dcus_grid_id", "grid_id"),
+)
+
+routers = Table(
+    "routers",
+    metadata,
+    int_key(),
+    created_at_ms(),
+    Column("external_reference", String, nullable=False),
+    Column("external_system", enums.external_system, nullable=False, server_default="ZEROTIER"),
+    Column("is_online", Boolean, nullable=False, server_default=NO),
+    Column("is_online_updated_at", INSTANT_MS),
+    Column("deleted_at", INSTANT_MS),
+    Column("grid_id", Integer, ForeignKey("grids.id", name="FK_3c3ddc58369a9a8147776e39f40")),
+    tenant("routers_rls_organization_id_fkey"),
+    Index("idx_routers_rls_organization_id", "rls_organization_id"),
+    Index("ix_routers_grid_id", "grid_id"),
+    Index(
+        "ux_routers_reference",
+        "external_system",
+        "external_reference",
+        unique=True,
+        postgresql_where=text("deleted_at is null"),
+    ),
 )
 
 mppts = Table(
