@@ -19,10 +19,12 @@ from nxt_adapters.supabase.engine import create_engine
 from nxt_adapters.supabase.idempotency import PostgresIdempotencyKeys
 from nxt_adapters.supabase.identity import PostgresAccounts, PostgresGridOwners
 from nxt_adapters.supabase.job_leases import PostgresJobLeases
+from nxt_adapters.supabase.logins import PostgresIdentityProvider
 from nxt_adapters.supabase.messages import PostgresDeviceMessages, PostgresMessageStore
 from nxt_adapters.supabase.notification_queue import PostgresNotificationQueue
 from nxt_adapters.supabase.outbox import PostgresOutboxQueue
 from nxt_adapters.supabase.secret_store import PostgresSecretStore
+from nxt_adapters.supabase.sessions import PostgresSessions
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
 from nxt_adapters.supabase.wakeups import PostgresWakeUps
 from nxt_adapters.system.clock import SystemClock
@@ -49,7 +51,9 @@ from nxt_entrypoints.api.own_orders import VerifyOwnOrder
 from nxt_entrypoints.api.webhook_secrets import WebhookGuard
 from nxt_entrypoints.settings.settings import Settings
 from nxt_entrypoints.wiring import identity, messages, metering, payments
+from nxt_entrypoints.wiring import people as people_wiring
 from nxt_entrypoints.wiring.money import Money
+from nxt_entrypoints.wiring.people import People
 from nxt_entrypoints.wiring.registers import Registers
 from nxt_entrypoints.wiring.secrets import secret_box
 from nxt_entrypoints.wiring.sites import Sites
@@ -190,10 +194,15 @@ class Container(containers.DeclarativeContainer):
     accounts = providers.Singleton(PostgresAccounts, engine)
     grid_owners = providers.Singleton(PostgresGridOwners, engine)
     live_sessions = providers.Singleton(
-        GoTrueSessions,
-        settings.provided.text.call("SUPABASE_API_URL"),
-        settings.provided.text.call("SUPABASE_ANON_KEY"),
-        http_session,
+        lambda settings, local, gotrue: local() if people_wiring.is_local(settings) else gotrue(),
+        settings,
+        providers.Singleton(PostgresSessions, engine, clock).provider,
+        providers.Singleton(
+            GoTrueSessions,
+            settings.provided.text.call("SUPABASE_API_URL"),
+            settings.provided.text.call("SUPABASE_ANON_KEY"),
+            http_session,
+        ).provider,
     )
     authenticate_user = providers.Singleton(
         AuthenticateUser,
@@ -215,4 +224,18 @@ class Container(containers.DeclarativeContainer):
         AuthenticateService,
         internal_keys=providers.Singleton(identity.internal_keys, settings),
         by_key=authenticate_key,
+    )
+    identity_provider = providers.Singleton(
+        lambda settings, local, gotrue: local() if people_wiring.is_local(settings) else gotrue(),
+        settings,
+        providers.Singleton(PostgresIdentityProvider, engine, clock).provider,
+        providers.Singleton(people_wiring.gotrue, settings).provider,
+    )
+    people = providers.Container(
+        People,
+        begin=begin,
+        provider=identity_provider,
+        clock=clock,
+        deployment=artifact.deployment,
+        charting=providers.Singleton(people_wiring.charting_tokens, settings, clock),
     )

@@ -97,6 +97,7 @@ class Services:
     def __init__(self) -> None:
         self.money = Area()
         self.registers = Area()
+        self.people = Area()
         self.sites = Area()
         self.sites.download_pbg_connections.answer = _empty_list
         self.money.place_order.answer = 51

@@ -36,6 +36,7 @@ class Sample:
         form: Fields of a form, in place of a body.
         file: Content of the field ``file`` of a multipart body.
         not_for: Callers whom the route refuses though the matrix admits their kind: what its note says.
+        refusal: What they are told.
     """
 
     path: Mapping[str, Any] = attrs.field(factory=dict)
@@ -45,6 +46,7 @@ class Sample:
     form: Mapping[str, str] | None = None
     file: bytes | None = None
     not_for: frozenset[str] = frozenset()
+    refusal: str = "You do not have access to this resource"
 
     def things(self) -> list[Of]:
         """Return the tenants' things that are named, in order."""
@@ -76,7 +78,12 @@ _CONNECTION = {
     "women_impacted": 1,
 }
 
+# Types without a place in the ranking may set none [API-66].
+_UNRANKED = frozenset(f"own {kind}" for kind in ("ADMIN", "PARTNER", "MANAGER", "SUPPORT", "SERVICE", "SALES"))
+_CONTACT = {"full_name": "Sample", "phone": "+2348031234567"}
+
 SAMPLES: Mapping[str, Sample] = {
+    "GET /auth/grafana-token": Sample(),
     "POST /chirpstack/calin": Sample(query={"event": "up"}, body={}),
     "GET /connections": LIST,
     "POST /connections": Sample(body={**_CONNECTION, "customer_id": Of("customer")}),
@@ -118,6 +125,41 @@ SAMPLES: Mapping[str, Sample] = {
     "POST /orders/flutterwave/check/public": Sample(body={"id": Of("order")}),
     "POST /orders/flutterwave/cancel/public": Sample(body={"id": Of("order")}),
     "POST /orders/flutterwave/verify": Sample(body={"external_reference": Of("order_reference")}),
+    "POST /telegram/link": Sample(body={"telegram_id": "tg-1", "telegram_link_token": "sample"}),
+    "GET /telegram/accounts/{telegram_id}": Sample(path={"telegram_id": "tg-1"}),
+    "POST /user-admin/invite-member": Sample(
+        body={
+            "email": "sample@example.org",
+            "full_name": "Sample",
+            "organization_id": Of("organization"),
+            "member_type": "TECH",
+            "busy_commissioning_id": Of("grid"),
+        },
+        not_for=_UNRANKED,
+        refusal="You can't assign the role TECH",
+    ),
+    "POST /user-admin/update-member": Sample(
+        body={
+            "id": Of("member"),
+            "full_name": "Sample",
+            "member_type": "DEVELOPER",
+            "training_level": 1,
+            "busy_commissioning_id": Of("grid"),
+            "subscribed_to_telegram_revenue_notifications": True,
+            "hidden": False,
+        }
+    ),
+    "DELETE /user-admin/member/{id}": Sample(path={"id": Of("member")}),
+    "POST /user-admin/create-agent": Sample(body={**_CONTACT, "grid_id": Of("grid")}),
+    "POST /user-admin/update-agent": Sample(body={**_CONTACT, "id": Of("agent")}),
+    "DELETE /user-admin/agent/{id}": Sample(path={"id": Of("agent")}),
+    "POST /user-admin/create-customer": Sample(
+        body={**_CONTACT, "grid_id": Of("grid"), "is_hidden_from_reporting": False}
+    ),
+    "POST /user-admin/update-customer": Sample(
+        body={**_CONTACT, "id": Of("customer"), "is_hidden_from_reporting": True}
+    ),
+    "DELETE /user-admin/customer/{id}": Sample(path={"id": Of("customer")}),
     "POST /orders/{id}/reverse": Sample(
         path={"id": Of("order")}, body={"reason": "Paid twice"}, not_for=frozenset({"platform TECH"})
     ),

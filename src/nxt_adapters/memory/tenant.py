@@ -8,6 +8,7 @@ from nxt_adapters.memory.contract_register import MemoryConnections, MemoryCusto
 from nxt_adapters.memory.database import MemoryDatabase
 from nxt_adapters.memory.grid_hardware import MemoryGridHardware
 from nxt_adapters.memory.grid_register import MemoryGridRegister
+from nxt_adapters.memory.people import MemoryPeopleRegister, MemoryTenantRegister
 from nxt_domain.identity.scope import Scope
 
 
@@ -47,3 +48,13 @@ class MemoryTenantRepositories:
     def grids(self) -> MemoryGridRegister:
         """Grids."""
         return MemoryGridRegister(self._database, self._scope)
+
+    @cached_property
+    def people(self) -> MemoryPeopleRegister:
+        """Members, agents and customers."""
+        return MemoryPeopleRegister(self._database, self._scope)
+
+    @cached_property
+    def tenants(self) -> MemoryTenantRegister:
+        """Organizations."""
+        return MemoryTenantRegister(self._database, self._scope)

@@ -20,6 +20,7 @@ from nxt_adapters.memory.meters import MemoryMeters, MemoryStateEvents
 from nxt_adapters.memory.notifications import MemoryNotificationQueue
 from nxt_adapters.memory.outbox import MemoryOutboxQueue, MemoryOutboxTable
 from nxt_adapters.memory.payments import MemoryPayments
+from nxt_adapters.memory.people import MemoryAccountRegister, MemoryChatAccounts
 from nxt_adapters.memory.plugins import StubPull, StubPush
 from nxt_adapters.memory.tenant import MemoryTenantRepositories
 from nxt_adapters.memory.tokens import MemoryTokenIssues
@@ -46,6 +47,8 @@ class MemoryUnitOfWork(MemoryPayments):
     def __init__(self, database: MemoryDatabase, messages_of: MessagesOf) -> None:
         super().__init__(database)
         self.outbox = MemoryOutboxTable(database)
+        self.accounts = MemoryAccountRegister(database)
+        self.chat_accounts = MemoryChatAccounts(database)
         self.meters = MemoryMeters(database)
         self.interactions = MemoryInteractions(database)
         self.state_events = MemoryStateEvents(database)

@@ -13,6 +13,7 @@ from nxt_adapters.supabase.contract_register import (
 )
 from nxt_adapters.supabase.grid_hardware import PostgresGridHardware
 from nxt_adapters.supabase.grid_register import PostgresGridRegister
+from nxt_adapters.supabase.people_register import PostgresPeopleRegister, PostgresTenantRegister
 from nxt_domain.identity.scope import Scope
 
 
@@ -52,3 +53,13 @@ class TenantRepositories:
     def grids(self) -> PostgresGridRegister:
         """Grids."""
         return PostgresGridRegister(self._connection, self._scope)
+
+    @cached_property
+    def people(self) -> PostgresPeopleRegister:
+        """Members, agents and customers."""
+        return PostgresPeopleRegister(self._connection, self._scope)
+
+    @cached_property
+    def tenants(self) -> PostgresTenantRegister:
+        """Organizations."""
+        return PostgresTenantRegister(self._connection, self._scope)

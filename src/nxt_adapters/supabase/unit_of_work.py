@@ -7,7 +7,9 @@ from functools import cached_property
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from nxt_adapters.supabase.account_register import PostgresAccountRegister
 from nxt_adapters.supabase.audit import PostgresAuditTrail
+from nxt_adapters.supabase.chat_accounts import PostgresChatAccounts
 from nxt_adapters.supabase.gateway_charges import PostgresCharges
 from nxt_adapters.supabase.gateway_events import PostgresGatewayEvents
 from nxt_adapters.supabase.grid_twins import PostgresGridTwins
@@ -45,6 +47,16 @@ class SupabaseUnitOfWork(PostgresTransaction):
     def within(self, scope: Scope) -> TenantRepositories:
         """Open the repositories of tenants' rows."""
         return TenantRepositories(self.connection, scope)
+
+    @cached_property
+    def accounts(self) -> PostgresAccountRegister:
+        """Accounts, by their logins."""
+        return PostgresAccountRegister(self.connection)
+
+    @cached_property
+    def chat_accounts(self) -> PostgresChatAccounts:
+        """Accounts, as the chat bot knows them."""
+        return PostgresChatAccounts(self.connection)
 
     @cached_property
     def audit(self) -> PostgresAuditTrail:

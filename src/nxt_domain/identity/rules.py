@@ -191,3 +191,15 @@ def create_api_key(
         scopes=None if scopes is None else frozenset(scopes),
         expires_at=expires_at,
     )
+
+
+def bare_phone(phone: str) -> str:
+    """Return a phone number as it is stored: without its leading plus [API-30]."""
+    return phone.removeprefix("+")
+
+
+def same_contact(stored: str | None, given: str | None) -> bool:
+    """Tell whether two e-mails or phones are the same, whatever their case and plus; absent ones never are."""
+    if not stored or not given:
+        return False
+    return bare_phone(stored).lower() == bare_phone(given).lower()

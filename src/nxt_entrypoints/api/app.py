@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from nxt_adapters.socketio import SocketServer
 from nxt_domain.shared.idempotency import IdempotencyKeys
-from nxt_entrypoints.api import chirpstack, connections, flutterwave, grids, orders, own_order_routes, suspense
+from nxt_entrypoints.api import chirpstack, connections, flutterwave, grids, orders, own_order_routes, people, suspense
 from nxt_entrypoints.api.services import ApiServices
 from nxt_entrypoints.http.app import HttpSettings, build_app
 from nxt_entrypoints.http.guards import Gate
@@ -23,6 +23,7 @@ ROUTES: tuple[Route, ...] = (
     *orders.ROUTES,
     *own_order_routes.ROUTES,
     *suspense.ROUTES,
+    *people.ROUTES,
     *flutterwave.ROUTES,
     *chirpstack.ROUTES,
 )

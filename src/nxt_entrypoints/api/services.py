@@ -10,6 +10,7 @@ from nxt_domain.orders.use_cases.gateway_events import ReceiveGatewayEvent
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPublicOrder, InitialisePublicOrder
 from nxt_entrypoints.api.money_services import MoneyServices
 from nxt_entrypoints.api.own_orders import VerifyOwnOrder
+from nxt_entrypoints.api.people_services import PeopleServices
 from nxt_entrypoints.api.register_services import RegisterServices
 from nxt_entrypoints.api.site_services import SiteServices
 from nxt_entrypoints.api.webhook_secrets import WebhookGuard
@@ -21,6 +22,10 @@ class ApiServices(Protocol):
     @property
     def money(self) -> MoneyServices:
         """Orders, reversals, payouts."""
+
+    @property
+    def people(self) -> PeopleServices:
+        """Members, agents, customers and their logins."""
 
     @property
     def sites(self) -> SiteServices:

@@ -13,12 +13,14 @@ from decimal import Decimal, InvalidOperation
 from enum import Enum
 
 import attrs
+import phonenumbers
 
 from nxt_domain.shared.money import decimal_places
 
 ID_MAX = 2_147_483_647
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{1,253}$)([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
 _DEGREES = re.compile(r"[+-]?\d{1,3}(\.\d{1,20})?", re.ASCII)
+_LONGEST_PHONE = 40
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?", re.ASCII)
 
 
@@ -56,6 +58,11 @@ BOOLEAN = Rule("must be a boolean value", lambda value: isinstance(value, bool),
 OBJECT = Rule("must be an object", lambda value: isinstance(value, dict), {"type": "object"})
 ARRAY = Rule("must be an array", lambda value: isinstance(value, list), {"type": "array"})
 NOT_EMPTY = Rule("should not be empty", lambda value: value is not None and value != "", {"minLength": 1})
+NOT_BLANK = Rule(
+    "should not be empty",
+    lambda value: value is not None and not (isinstance(value, str) and not value.strip()),
+    {"minLength": 1, "pattern": r"\S"},
+)
 POSITIVE = Rule(
     "must be a positive number", lambda value: _compares(value, lambda number: number > 0), {"exclusiveMinimum": 0}
 )
@@ -117,6 +124,11 @@ EMAIL = Rule(
     lambda value: isinstance(value, str) and _EMAIL.fullmatch(value) is not None,
     {"format": "email"},
 )
+PHONE = Rule(
+    "must be a valid phone number",
+    lambda value: read_phone(value) is not None,
+    {"pattern": r"^\+[0-9]", "examples": ["+2348031234567"]},
+)
 LATITUDE = Rule("must be a latitude string or number", lambda value: _is_degrees(value, 90))
 LONGITUDE = Rule("must be a longitude string or number", lambda value: _is_degrees(value, 180))
 ISO_DATE = Rule(
@@ -139,6 +151,23 @@ def read_instant(value: object) -> datetime | None:
         return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def read_phone(value: object) -> str | None:
+    """Read a phone number in international form, valid in its country [API-24].
+
+    Returns:
+        Plus and digits only (E.164); None: it is none.
+    """
+    if not isinstance(value, str) or not value.startswith("+") or len(value) > _LONGEST_PHONE:
+        return None
+    try:
+        number = phonenumbers.parse(value)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def _compares(value: object, holds: Callable[[Decimal], bool]) -> bool:

@@ -14,6 +14,7 @@ from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPu
 from nxt_entrypoints.api.app import build_api
 from nxt_entrypoints.api.money_services import MoneyServices
 from nxt_entrypoints.api.own_orders import VerifyOwnOrder
+from nxt_entrypoints.api.people_services import PeopleServices
 from nxt_entrypoints.api.register_services import RegisterServices
 from nxt_entrypoints.api.site_services import SiteServices
 from nxt_entrypoints.api.webhook_secrets import WebhookGuard
@@ -38,6 +39,11 @@ class ContainerServices:
     def money(self) -> MoneyServices:
         """See ``ApiServices``."""
         return self._container.money().services()
+
+    @property
+    def people(self) -> PeopleServices:
+        """See ``ApiServices``."""
+        return self._container.people().services()
 
     @property
     def sites(self) -> SiteServices:

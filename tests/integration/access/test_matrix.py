@@ -187,11 +187,16 @@ async def test_who_is_not_admitted_gets_403_and_changes_nothing(world: World, se
                 session, name, world.credentials[caller], lambda thing: world.rows.own[thing.kind]
             )
             body = json.loads(answer.content)
-            if answer.status != 403 or body["message"] != "You do not have access to this resource":
+            if answer.status != 403 or body["message"] != _refusal(name, caller):
                 wrong.append((name, caller, answer))
     assert wrong == []
     assert count > len(GUARDED)
     assert world.rows.snapshot() == before
+
+
+def _refusal(name: str, caller: str) -> str:
+    sample = SAMPLES[name]
+    return sample.refusal if caller in sample.not_for else "You do not have access to this resource"
 
 
 async def test_bad_credentials_do_not_matter_on_open_routes(world: World, session: aiohttp.ClientSession) -> None:

@@ -18,7 +18,9 @@ from nxt_entrypoints.http.rules import (
     EMAIL,
     LATITUDE,
     LONGITUDE,
+    NOT_BLANK,
     NOT_EMPTY,
+    PHONE,
     POSITIVE,
     Rule,
     max_length,
@@ -189,6 +191,12 @@ def test_nested_objects_and_lists_are_checked_by_their_path() -> None:
             ["a@b.co", "first.last+tag@sub.example.org"],
             ["a", "a@b", "@b.co", "a@b.co ", "a@@b.co", 5, None, "a b@c.de"],
         ),
+        (
+            PHONE,
+            ["+2348031234567", "+234 803 123 4567", "+447911123456"],
+            ["2348031234567", "08031234567", "+234123", "", "+", "+999123456789", None, 5, "+2348031234567\0" * 9],
+        ),
+        (NOT_BLANK, ["a", " a ", 5], ["", "   ", "\t\n", None]),
         (LATITUDE, [90, -90, "45.5", Decimal("-0.1")], [91, "91", "x", None, True, "9e1", "", [1]]),
         (LONGITUDE, [180, -180, "179.9999"], [181, "-180.1", "x", None, {}]),
         (NOT_EMPTY, ["x", 0, [], False], ["", None]),
@@ -199,7 +207,7 @@ def test_nested_objects_and_lists_are_checked_by_their_path() -> None:
     ],
 )
 def test_rules_accept_and_refuse(rule: Rule, good: list[object], bad: list[object]) -> None:
-    """[API-22] [API-25]"""
+    """[API-22] [API-24] [API-25]"""
     assert [value for value in good if not rule.holds(value)] == []
     assert [value for value in bad if rule.holds(value)] == []
 

@@ -1,0 +1,199 @@
+"""Logins of a deployment without Supabase: rows of ``auth.users`` in its own database [R30]."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import (
+    TIMESTAMP,
+    ColumnElement,
+    RowMapping,
+    Text,
+    Uuid,
+    and_,
+    cast,
+    column,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy import table as light_table
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from nxt_adapters.supabase.tables.columns import JSON_DOCUMENT
+from nxt_adapters.supabase.transaction import PostgresTransaction
+from nxt_domain.identity.logins import EMAIL_TAKEN, PHONE_TAKEN, Login, LoginChange, LoginTaken, NewLogin
+from nxt_domain.identity.model import AccountType
+from nxt_domain.identity.passwords import hash_password, require_password
+from nxt_domain.identity.rules import bare_phone
+from nxt_domain.shared.clock import Clock
+from nxt_domain.shared.errors import Conflict, InvalidInput, NotFound
+
+_INSTANT: Final = TIMESTAMP(timezone=True)
+# Not part of the schema that this system owns: on Supabase the table is the identity provider's.
+_users: Final = light_table(
+    "users",
+    column("id", Uuid),
+    column("email", Text),
+    column("phone", Text),
+    column("encrypted_password", Text),
+    column("raw_user_meta_data", JSON_DOCUMENT),
+    column("raw_app_meta_data", JSON_DOCUMENT),
+    column("banned_until", _INSTANT),
+    column("last_sign_in_at", _INSTANT),
+    column("updated_at", _INSTANT),
+    schema="auth",
+)
+_LOGIN: Final = (
+    _users.c.id,
+    _users.c.email,
+    _users.c.phone,
+    _users.c.raw_user_meta_data,
+    _users.c.raw_app_meta_data,
+    _users.c.banned_until,
+)
+# An invitation that nobody answered: no password, no sign-in, and neither an agent nor a customer.
+_IS_OPEN: Final = and_(
+    _users.c.encrypted_password.is_(None),
+    _users.c.last_sign_in_at.is_(None),
+    func.coalesce(_users.c.raw_app_meta_data["account_type"].astext, AccountType.MEMBER.value)
+    == AccountType.MEMBER.value,
+)
+
+
+class PostgresIdentityProvider:
+    """``IdentityProvider`` in the relational plane. It sends no mail: an operator sets the first password.
+
+    Args:
+        engine: The process's pool.
+        clock: Tells the time.
+    """
+
+    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def invite(self, email: str, *, full_name: str, redirect_to: str | None = None) -> Login:
+        """See ``IdentityProvider.invite``."""
+        async with PostgresTransaction(self._engine) as tx:
+            again = update(_users).where(_matches(email, None), _IS_OPEN).values(updated_at=self._clock.now())
+            row = (await tx.connection.execute(again.returning(*_LOGIN))).mappings().one_or_none()
+            await tx.commit()
+        if row is not None:
+            return _login(row)
+        return await self._insert(NewLogin(full_name=full_name, email=email))
+
+    async def create(self, new: NewLogin) -> Login:
+        """See ``IdentityProvider.create``."""
+        if not new.email and not new.phone:
+            raise InvalidInput("Cannot create a user without either an email or phone", code="LOGIN_REFUSED")
+        return await self._insert(new)
+
+    async def find(
+        self, *, login_id: str | None = None, email: str | None = None, phone: str | None = None
+    ) -> Login | None:
+        """See ``IdentityProvider.find``."""
+        wanted = _users.c.id == uuid.UUID(login_id) if login_id else _matches(email, phone)
+        async with PostgresTransaction(self._engine) as tx:
+            query = select(*_LOGIN).where(wanted).order_by(_users.c.id).limit(1)
+            row = (await tx.connection.execute(query)).mappings().one_or_none()
+        return None if row is None else _login(row)
+
+    async def update(self, login_id: str, change: LoginChange) -> Login:
+        """See ``IdentityProvider.update``."""
+        values = await self._changes(change)
+        statement = update(_users).where(_users.c.id == uuid.UUID(login_id)).values(**values).returning(*_LOGIN)
+        try:
+            async with PostgresTransaction(self._engine) as tx:
+                row = (await tx.connection.execute(statement)).mappings().one_or_none()
+                await tx.commit()
+        except Conflict as conflict:
+            raise _taken(conflict) from conflict
+        if row is None:
+            raise NotFound("User not found")
+        return _login(row)
+
+    async def delete(self, login_id: str) -> None:
+        """See ``IdentityProvider.delete``."""
+        async with PostgresTransaction(self._engine) as tx:
+            await tx.connection.execute(delete(_users).where(_users.c.id == uuid.UUID(login_id)))
+            await tx.commit()
+
+    async def _insert(self, new: NewLogin) -> Login:
+        values = {
+            "email": new.email.lower() if new.email else None,
+            "phone": bare_phone(new.phone) if new.phone else None,
+            "encrypted_password": await _hashed(new.password),
+            "raw_user_meta_data": {"full_name": new.full_name},
+            "raw_app_meta_data": {},
+        }
+        try:
+            async with PostgresTransaction(self._engine) as tx:
+                statement = insert(_users).values(**values).returning(*_LOGIN)
+                row = (await tx.connection.execute(statement)).mappings().one()
+                await tx.commit()
+        except Conflict as conflict:
+            raise _taken(conflict) from conflict
+        return _login(row)
+
+    async def _changes(self, change: LoginChange) -> dict[str, object]:
+        now = self._clock.now()
+        values: dict[str, object] = {"updated_at": now}
+        if change.email:
+            values["email"] = change.email.lower()
+        if change.phone:
+            values["phone"] = bare_phone(change.phone)
+        if change.full_name:
+            values["raw_user_meta_data"] = _merged(_users.c.raw_user_meta_data, {"full_name": change.full_name})
+        if change.app_metadata is not None:
+            values["raw_app_meta_data"] = _merged(_users.c.raw_app_meta_data, dict(change.app_metadata))
+        if change.password:
+            values["encrypted_password"] = await _hashed(change.password)
+        if change.ban is not None:
+            values["banned_until"] = _until(now, change.ban)
+        return values
+
+
+def _merged(stored: ColumnElement[object], given: dict[str, object]) -> ColumnElement[object]:
+    """Merge the top level, key by key, as the identity provider does [API-168]."""
+    return func.coalesce(stored, cast({}, JSON_DOCUMENT)).op("||")(cast(given, JSON_DOCUMENT))
+
+
+def _until(now: datetime, ban: timedelta) -> datetime | None:
+    return now + ban if ban else None
+
+
+async def _hashed(password: str | None) -> str | None:
+    if password is None:
+        return None
+    require_password(password)
+    return await asyncio.to_thread(hash_password, password)
+
+
+def _matches(email: str | None, phone: str | None) -> ColumnElement[bool]:
+    return or_(
+        func.lower(_users.c.email) == (email or "").lower() if email else _users.c.id.is_(None),
+        func.ltrim(_users.c.phone, "+") == bare_phone(phone) if phone else _users.c.id.is_(None),
+    )
+
+
+def _taken(conflict: Conflict) -> LoginTaken:
+    return LoginTaken(PHONE_TAKEN if "phone" in conflict.message else EMAIL_TAKEN)
+
+
+def _login(row: RowMapping) -> Login:
+    names, claims = row["raw_user_meta_data"] or {}, row["raw_app_meta_data"] or {}
+    return Login(
+        id=str(row["id"]),
+        email=row["email"] or None,
+        phone=bare_phone(row["phone"]) if row["phone"] else None,
+        full_name=names.get("full_name"),
+        app_metadata=claims,
+        banned_until=row["banned_until"],
+    )
