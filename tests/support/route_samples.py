@@ -109,6 +109,10 @@ SAMPLES: Mapping[str, Sample] = {
     "GET /grids/{id}": Sample(path={"id": Of("grid")}),
     "GET /grids/{id}/metering_hardware_connectivity_stats": Sample(path={"id": Of("grid")}),
     "GET /grids/{id}/pbg-connections/download": Sample(path={"id": Of("grid")}),
+    "GET /issues": LIST,
+    "GET /meters": LIST,
+    "GET /meters/search": Sample(query={"search": "1"}),
+    "GET /notes": LIST,
     "POST /orders": Sample(
         body={
             **_PURCHASE,

@@ -11,7 +11,7 @@ import attrs
 from nxt_adapters.memory.database import MemoryDatabase
 from nxt_adapters.memory.listing import page_of
 from nxt_domain.grids.contract_ports import Customer
-from nxt_domain.grids.contract_views import ConnectionView, CustomerView
+from nxt_domain.grids.contract_views import ConnectionView, ListedCustomer
 from nxt_domain.grids.contracts import (
     Connection,
     ContractTerms,
@@ -40,7 +40,7 @@ class _Request:
 
 
 class MemoryCustomers:
-    """Implements ``Customers`` over ``CustomerView`` by id.
+    """Implements ``Customers`` over ``ListedCustomer`` by id.
 
     Args:
         database: Shared with the other fakes.
@@ -48,7 +48,7 @@ class MemoryCustomers:
     """
 
     def __init__(self, database: MemoryDatabase, scope: Scope) -> None:
-        self._rows: dict[int, CustomerView] = database.table("customers")
+        self._rows: dict[int, ListedCustomer] = database.table("customers")
         self._connections: dict[int, _Row] = database.table("connections")
         self._requests: dict[int, _Request] = database.table("connection_requested_meters")
         self._scope = scope
@@ -70,11 +70,11 @@ class MemoryCustomers:
             ]
             self._rows[customer_id] = attrs.evolve(self._rows[customer_id], total_connection_fee=sum(fees, Decimal(0)))
 
-    async def page(self, window: Window, *, grid_id: int | None = None) -> Page[CustomerView]:
+    async def page(self, window: Window, *, grid_id: int | None = None) -> Page[ListedCustomer]:
         """See ``Customers.page``."""
         return page_of([row for row in self._visible() if grid_id in {None, row.grid_id}], window)
 
-    def know(self, row: CustomerView) -> None:
+    def know(self, row: ListedCustomer) -> None:
         """Set up or change a customer."""
         self._rows[row.id] = row
 
@@ -82,7 +82,7 @@ class MemoryCustomers:
         connection = self._connections[connection_id].entity
         return connection.customer_id == customer_id and connection.deleted_at is None
 
-    def _visible(self) -> list[CustomerView]:
+    def _visible(self) -> list[ListedCustomer]:
         return [row for row in self._rows.values() if self._scope.admits(row.rls_organization_id)]
 
 
@@ -97,7 +97,7 @@ class MemoryConnections:
     def __init__(self, database: MemoryDatabase, scope: Scope) -> None:
         self._database = database
         self._rows: dict[int, _Row] = database.table("connections")
-        self._customers: dict[int, CustomerView] = database.table("customers")
+        self._customers: dict[int, ListedCustomer] = database.table("customers")
         self._wallets: dict[int, int] = database.table("connection_wallets")
         self._scope = scope
 

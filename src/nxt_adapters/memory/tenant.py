@@ -6,8 +6,10 @@ from functools import cached_property
 
 from nxt_adapters.memory.contract_register import MemoryConnections, MemoryCustomers, MemoryRequestedMeters
 from nxt_adapters.memory.database import MemoryDatabase
+from nxt_adapters.memory.fieldwork import MemoryIssueRegister, MemoryNoteRegister
 from nxt_adapters.memory.grid_hardware import MemoryGridHardware
 from nxt_adapters.memory.grid_register import MemoryGridRegister
+from nxt_adapters.memory.meter_register import MemoryMeterRegister
 from nxt_adapters.memory.people import MemoryPeopleRegister, MemoryTenantRegister
 from nxt_domain.identity.scope import Scope
 
@@ -33,6 +35,21 @@ class MemoryTenantRepositories:
     def customers(self) -> MemoryCustomers:
         """Customers."""
         return MemoryCustomers(self._database, self._scope)
+
+    @cached_property
+    def issues(self) -> MemoryIssueRegister:
+        """Issues."""
+        return MemoryIssueRegister(self._database, self._scope)
+
+    @cached_property
+    def meters(self) -> MemoryMeterRegister:
+        """Meters."""
+        return MemoryMeterRegister(self._database, self._scope)
+
+    @cached_property
+    def notes(self) -> MemoryNoteRegister:
+        """Notes."""
+        return MemoryNoteRegister(self._database, self._scope)
 
     @cached_property
     def requested_meters(self) -> MemoryRequestedMeters:

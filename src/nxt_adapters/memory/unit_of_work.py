@@ -16,6 +16,7 @@ from nxt_adapters.memory.grids import MemoryGridTwins
 from nxt_adapters.memory.interactions import MemoryInteractions
 from nxt_adapters.memory.leases import MemoryJobLeases
 from nxt_adapters.memory.messages import MemoryDeviceMessages
+from nxt_adapters.memory.meter_register import MemoryMeterSearch
 from nxt_adapters.memory.meters import MemoryMeters, MemoryStateEvents
 from nxt_adapters.memory.notifications import MemoryNotificationQueue
 from nxt_adapters.memory.outbox import MemoryOutboxQueue, MemoryOutboxTable
@@ -50,6 +51,7 @@ class MemoryUnitOfWork(MemoryPayments):
         self.accounts = MemoryAccountRegister(database)
         self.chat_accounts = MemoryChatAccounts(database)
         self.meters = MemoryMeters(database)
+        self.meter_search = MemoryMeterSearch(database)
         self.interactions = MemoryInteractions(database)
         self.state_events = MemoryStateEvents(database)
         self.grids = MemoryGridTwins(database)

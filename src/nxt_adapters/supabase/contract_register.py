@@ -12,10 +12,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.engine import dump_json
-from nxt_adapters.supabase.scoping import columns_of, owned_by, page_of
+from nxt_adapters.supabase.scoping import below, columns_of, owned_by, page_of, page_of_all, page_within
 from nxt_adapters.supabase.tables import accounts, connection_requested_meters, connections, customers, wallets
 from nxt_domain.grids.contract_ports import Customer
-from nxt_domain.grids.contract_views import ConnectionView, CustomerView
+from nxt_domain.grids.contract_views import ConnectionView, ListedCustomer
 from nxt_domain.grids.contracts import (
     Connection,
     ContractTerms,
@@ -34,7 +34,7 @@ from nxt_domain.shared.paging import Page, Window
 
 UPLOAD_ID_TAKEN = "A connection with this upload id already exists"
 
-_CUSTOMER = [*columns_of(customers, CustomerView), accounts.c.full_name, accounts.c.phone]
+_CUSTOMER = [*columns_of(customers, ListedCustomer), accounts.c.full_name, accounts.c.phone]
 _CONNECTION = columns_of(connections, ConnectionView)
 _TERMS = [
     *columns_of(connections, ContractTerms),
@@ -126,14 +126,15 @@ class PostgresCustomers:
         """See ``Customers.sum_fees``."""
         await self._connection.execute(_SUM_FEES, {"ids": list(customer_ids)})
 
-    async def page(self, window: Window, *, grid_id: int | None = None) -> Page[CustomerView]:
+    async def page(self, window: Window, *, grid_id: int | None = None) -> Page[ListedCustomer]:
         """See ``Customers.page``."""
         query: Select[Any] = (
             select(*_CUSTOMER).join(accounts, accounts.c.id == customers.c.account_id).where(*self._living())
         )
-        if grid_id is not None:
-            query = query.where(customers.c.grid_id == grid_id)
-        return await page_of(self._connection, query, customers.c.id, window, lambda row: CustomerView(**row))
+        if grid_id is None:
+            return await page_of_all(self._connection, query, self._scope, customers, window, _listed)
+        group = customers.c.grid_id, grid_id
+        return await page_within(self._connection, query, group, customers.c.id, window, _listed)
 
     def _living(self) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         return owned_by(self._scope, customers.c.rls_organization_id), accounts.c.deleted_at.is_(None)
@@ -182,11 +183,11 @@ class PostgresConnections:
     async def page(self, window: Window, *, grid_id: int | None = None) -> Page[ConnectionView]:
         """See ``Connections.page``."""
         query: Select[Any] = select(*_CONNECTION).where(self._owned(), connections.c.deleted_at.is_(None))
-        if grid_id is not None:
-            query = query.join(customers, customers.c.id == connections.c.customer_id).where(
-                customers.c.grid_id == grid_id
-            )
-        return await page_of(self._connection, query, connections.c.id, window, lambda row: ConnectionView(**row))
+        if grid_id is None:
+            return await page_of_all(self._connection, query, self._scope, connections, window, _shown)
+        of_customer = query.where(connections.c.customer_id == customers.c.id)
+        query = below(customers, customers.c.grid_id == grid_id, of_customer, window)
+        return await page_of(self._connection, query, query.selected_columns.id, window, _shown)
 
     def _owned(self) -> ColumnElement[bool]:
         return owned_by(self._scope, connections.c.rls_organization_id)
@@ -234,6 +235,14 @@ def _told_of_taken_upload_ids() -> Iterator[None]:
         if "ux_connections_upload_uuid" not in str(error.orig):
             raise
         raise Conflict(UPLOAD_ID_TAKEN, code="UPLOAD_ID_TAKEN") from error
+
+
+def _listed(row: RowMapping) -> ListedCustomer:
+    return ListedCustomer(**row)
+
+
+def _shown(row: RowMapping) -> ConnectionView:
+    return ConnectionView(**row)
 
 
 def _connection(row: RowMapping) -> Connection:

@@ -14,10 +14,13 @@ from sqlalchemy import (
     Integer,
     RowMapping,
     Select,
+    Table,
     any_,
     false,
     literal,
+    select,
     true,
+    tuple_,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -58,7 +61,7 @@ def columns_of(table: FromClause, view: type[Any], *, prefix: str = "") -> list[
 async def page_of(
     connection: AsyncConnection,
     query: Select[Any],
-    key: Column[int],
+    key: ColumnElement[int],
     window: Window,
     make: Callable[[RowMapping], T],
 ) -> Page[T]:
@@ -73,9 +76,83 @@ async def page_of(
     """
     if window.after is not None:
         query = query.where(key > window.after)
+    return await _page(connection, query.order_by(key), window, make)
+
+
+async def _page(
+    connection: AsyncConnection, query: Select[Any], window: Window, make: Callable[[RowMapping], T]
+) -> Page[T]:
     # One more than wanted tells whether there is a next page.
-    rows: Sequence[RowMapping] = (
-        (await connection.execute(query.order_by(key).limit(window.limit + 1))).mappings().all()
-    )
+    rows: Sequence[RowMapping] = (await connection.execute(query.limit(window.limit + 1))).mappings().all()
     items = rows[: window.limit]
     return Page([make(row) for row in items], items[-1]["id"] if len(rows) > window.limit else None)
+
+
+async def page_within(
+    connection: AsyncConnection,
+    query: Select[Any],
+    group: tuple[Column[int], int | None],
+    key: Column[int],
+    window: Window,
+    make: Callable[[RowMapping], T],
+) -> Page[T]:
+    """Read a keyset page of the rows of one group, such as a tenant or a grid.
+
+    The key is compared together with the group's column: what the server has to sort by is then the index of both. By
+    the key alone it would happily walk through all rows of all others, where those of the group come late.
+
+    Args:
+        connection: Of the open transaction.
+        query: All rows of the list, unordered; selects the key as ``id``.
+        group: The indexed column that tells groups apart, and which one is wanted; None: nothing is.
+        key: Ascending and unique; the second column of the group's index.
+        window: Which part.
+        make: Turns a row into an item.
+    """
+    column, wanted = group
+    if wanted is None:
+        return Page([], None)
+    later = tuple_(column, key) > tuple_(literal(wanted), literal(window.after or 0))
+    return await _page(connection, query.where(later, column <= wanted).order_by(column, key), window, make)
+
+
+async def page_of_all(
+    connection: AsyncConnection,
+    query: Select[Any],
+    scope: Scope,
+    table: Table,
+    window: Window,
+    make: Callable[[RowMapping], T],
+) -> Page[T]:
+    """Read a keyset page of all rows of a scope.
+
+    Args:
+        connection: Of the open transaction.
+        query: All rows of the list, unordered and of any owner; selects the key as ``id``.
+        scope: Whose rows.
+        table: Holds ``id`` and ``rls_organization_id``, with an index over both.
+        window: Which part.
+        make: Turns a row into an item.
+    """
+    if scope.is_platform:
+        return await page_of(connection, query, table.c.id, window, make)
+    group = table.c.rls_organization_id, scope.organization_id
+    return await page_within(connection, query, group, table.c.id, window, make)
+
+
+def below(parents: Table, which: ColumnElement[bool], children: Select[Any], window: Window) -> Select[Any]:
+    """Select the rows that hang below some others, such as those of a grid's customers.
+
+    What hangs below each parent is looked for by itself, by index: left to its own devices, the server reads all
+    children there are as soon as it takes the parents for many.
+
+    Args:
+        parents: The table above.
+        which: Whose children.
+        children: Those of one row of ``parents``; selects the key as ``id``.
+        window: More is not read below any parent.
+    """
+    if window.after is not None:
+        children = children.where(children.selected_columns.id > window.after)
+    own = children.order_by(children.selected_columns.id).limit(window.limit + 1).lateral()
+    return select(own).select_from(parents.join(own, true())).where(which)

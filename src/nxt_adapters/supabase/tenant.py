@@ -13,6 +13,9 @@ from nxt_adapters.supabase.contract_register import (
 )
 from nxt_adapters.supabase.grid_hardware import PostgresGridHardware
 from nxt_adapters.supabase.grid_register import PostgresGridRegister
+from nxt_adapters.supabase.issue_register import PostgresIssueRegister
+from nxt_adapters.supabase.meter_register import PostgresMeterRegister
+from nxt_adapters.supabase.note_register import PostgresNoteRegister
 from nxt_adapters.supabase.people_register import PostgresPeopleRegister, PostgresTenantRegister
 from nxt_domain.identity.scope import Scope
 
@@ -38,6 +41,21 @@ class TenantRepositories:
     def customers(self) -> PostgresCustomers:
         """Customers."""
         return PostgresCustomers(self._connection, self._scope)
+
+    @cached_property
+    def issues(self) -> PostgresIssueRegister:
+        """Issues."""
+        return PostgresIssueRegister(self._connection, self._scope)
+
+    @cached_property
+    def meters(self) -> PostgresMeterRegister:
+        """Meters."""
+        return PostgresMeterRegister(self._connection, self._scope)
+
+    @cached_property
+    def notes(self) -> PostgresNoteRegister:
+        """Notes."""
+        return PostgresNoteRegister(self._connection, self._scope)
 
     @cached_property
     def requested_meters(self) -> PostgresRequestedMeters:

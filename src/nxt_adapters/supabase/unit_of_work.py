@@ -15,6 +15,7 @@ from nxt_adapters.supabase.gateway_events import PostgresGatewayEvents
 from nxt_adapters.supabase.grid_twins import PostgresGridTwins
 from nxt_adapters.supabase.interactions import PostgresInteractions
 from nxt_adapters.supabase.ledger import PostgresLedger
+from nxt_adapters.supabase.meter_register import PostgresMeterSearch
 from nxt_adapters.supabase.meters import PostgresMeters
 from nxt_adapters.supabase.notices import PostgresNotices
 from nxt_adapters.supabase.orders import PostgresOrders
@@ -112,6 +113,11 @@ class SupabaseUnitOfWork(PostgresTransaction):
     def meters(self) -> PostgresMeters:
         """Meters."""
         return PostgresMeters(self.connection)
+
+    @cached_property
+    def meter_search(self) -> PostgresMeterSearch:
+        """Meters of any tenant, by their number."""
+        return PostgresMeterSearch(self.connection)
 
     @cached_property
     def interactions(self) -> PostgresInteractions:

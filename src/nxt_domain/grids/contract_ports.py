@@ -7,7 +7,7 @@ from typing import Protocol
 
 import attrs
 
-from nxt_domain.grids.contract_views import ConnectionView, CustomerView
+from nxt_domain.grids.contract_views import ConnectionView, ListedCustomer
 from nxt_domain.grids.contracts import (
     Connection,
     MeterRequest,
@@ -42,7 +42,7 @@ class Customers(Protocol):
         It is the sum of the undeleted requested meters of their undeleted connections.
         """
 
-    async def page(self, window: Window, *, grid_id: int | None = None) -> Page[CustomerView]:
+    async def page(self, window: Window, *, grid_id: int | None = None) -> Page[ListedCustomer]:
         """List customers by ascending id, one statement per page; ``grid_id`` narrows the list to one grid."""
 
 

@@ -9,13 +9,12 @@ import attrs
 
 
 @attrs.frozen(kw_only=True)
-class CustomerView:
-    """A paying customer, with the name and phone of the account, whose link token stays hidden.
+class CustomerRecord:
+    """A paying customer.
 
     Attributes:
-        total_connection_fee: Owed for connections, in major units of the grid's currency.
+        total_connection_fee: Owed for connections, in major units of their currency.
         total_connection_paid: Paid of it.
-        phone: As stored, without leading plus [API-30].
     """
 
     id: int
@@ -31,6 +30,16 @@ class CustomerView:
     grid_id: int
     account_id: int
     rls_organization_id: int | None
+
+
+@attrs.frozen(kw_only=True)
+class ListedCustomer(CustomerRecord):
+    """A customer with the name and phone of the account, as in the view ``customers_with_account`` [REL-87].
+
+    Attributes:
+        phone: As stored, without leading plus [API-30].
+    """
+
     full_name: str | None
     phone: str | None
 

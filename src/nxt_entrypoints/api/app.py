@@ -8,7 +8,18 @@ from prometheus_client import CollectorRegistry
 
 from nxt_adapters.socketio import SocketServer
 from nxt_domain.shared.idempotency import IdempotencyKeys
-from nxt_entrypoints.api import chirpstack, connections, flutterwave, grids, orders, own_order_routes, people, suspense
+from nxt_entrypoints.api import (
+    chirpstack,
+    connections,
+    flutterwave,
+    grids,
+    issues,
+    meters,
+    orders,
+    own_order_routes,
+    people,
+    suspense,
+)
 from nxt_entrypoints.api.services import ApiServices
 from nxt_entrypoints.http.app import HttpSettings, build_app
 from nxt_entrypoints.http.guards import Gate
@@ -20,6 +31,8 @@ ROLE = "api"
 ROUTES: tuple[Route, ...] = (
     *connections.ROUTES,
     *grids.ROUTES,
+    *issues.ROUTES,
+    *meters.ROUTES,
     *orders.ROUTES,
     *own_order_routes.ROUTES,
     *suspense.ROUTES,

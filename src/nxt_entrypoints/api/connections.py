@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import attrs
 from msgspec import UNSET, UnsetType
 
-from nxt_domain.grids.contract_views import ConnectionView, CustomerView
+from nxt_domain.grids.contract_views import ConnectionView, ListedCustomer
 from nxt_domain.grids.contracts import IdDocumentType, MeterRequest, NewConnection, RequestedMeterEdit
 from nxt_domain.grids.model import MeterPhase
 from nxt_domain.grids.tariffs import MeterType
@@ -139,7 +139,7 @@ class RequestedMetersBody:
 
 
 @route("GET", "/customers", guard=Guard.USER_OR_KEY, summary="List customers", tags=("customers",))
-async def list_customers(query: ListQuery, caller: Principal, services: ApiServices) -> Page[CustomerView]:
+async def list_customers(query: ListQuery, caller: Principal, services: ApiServices) -> Page[ListedCustomer]:
     """Own tenant, by ascending id; `next` is the `after` of the following page."""
     return await services.registers.read_contracts.customers(caller, query.window, grid_id=query.grid_id)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import attrs
 
+from nxt_domain.fieldwork.use_cases.read_fieldwork import ReadFieldwork
 from nxt_domain.grids.use_cases.contracts import (
     ChangeConnections,
     CreateConnection,
     ReadContracts,
     ReviseRequestedMeters,
 )
+from nxt_domain.meters.register import ReadMeters, SearchMeter
 
 
 @attrs.frozen(kw_only=True)
@@ -20,3 +22,6 @@ class RegisterServices:
     change_connections: ChangeConnections
     revise_requested_meters: ReviseRequestedMeters
     read_contracts: ReadContracts
+    read_fieldwork: ReadFieldwork
+    read_meters: ReadMeters
+    search_meter: SearchMeter

@@ -24,6 +24,9 @@ WINDOW_S = 60
 PUBLIC_ORDERS = "public-orders"
 """The bucket that the three public order routes share."""
 
+METER_SEARCH = "meter-search"
+"""The bucket of the public search for a meter [API-102]."""
+
 _MAX_ADDRESSES = 10_000
 _VALKEY_TIMEOUT_S = 1.0
 _RETRY_VALKEY_S = 5.0

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dependency_injector import containers, providers
 
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
+from nxt_domain.fieldwork.use_cases.read_fieldwork import ReadFieldwork
 from nxt_domain.grids.use_cases.contracts import (
     ChangeConnections,
     CreateConnection,
     ReadContracts,
     ReviseRequestedMeters,
 )
+from nxt_domain.meters.register import ReadMeters, SearchMeter
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
 from nxt_entrypoints.api.register_services import RegisterServices
 
@@ -26,4 +28,7 @@ class Registers(containers.DeclarativeContainer):
         change_connections=providers.Singleton(ChangeConnections, begin),
         revise_requested_meters=providers.Singleton(ReviseRequestedMeters, begin),
         read_contracts=providers.Singleton(ReadContracts, begin),
+        read_fieldwork=providers.Singleton(ReadFieldwork, begin),
+        read_meters=providers.Singleton(ReadMeters, begin),
+        search_meter=providers.Singleton(SearchMeter, begin),
     )

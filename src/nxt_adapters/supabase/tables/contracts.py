@@ -30,6 +30,7 @@ connections = Table(
     CheckConstraint("is_public or is_commercial or is_residential", name="ck_connections_use"),
     Index("idx_connection_customer_id", "customer_id"),
     Index("idx_connections_rls_organization_id", "rls_organization_id"),
+    Index("ix_connections_rls_organization_id_id", "rls_organization_id", "id"),
     Index("ux_connections_upload_uuid", "upload_uuid", unique=True, postgresql_where=text("upload_uuid is not null")),
 )
 

@@ -144,6 +144,8 @@ customers = Table(
     ),
     Index("idx_customer_grid_id", "grid_id"),
     Index("idx_customers_rls_organization_id", "rls_organization_id"),
+    Index("ix_customers_rls_organization_id_id", "rls_organization_id", "id"),
+    Index("ix_customers_grid_id_id", "grid_id", "id"),
 )
 
 api_keys = Table(
@@ -178,6 +180,7 @@ notes = Table(
     Column("author_id", Integer, ForeignKey("accounts.id", name="FK_35b89a50cb9203dccff44136519"), nullable=False),
     tenant("notes_rls_organization_id_fkey"),
     Index("idx_notes_rls_organization_id", "rls_organization_id"),
+    Index("ix_notes_rls_organization_id_id", "rls_organization_id", "id"),
     Index("ix_notes_author_id", "author_id"),
     Index("ix_notes_meter_id", "meter_id"),
     Index("ix_notes_customer_id", "customer_id"),

@@ -120,8 +120,10 @@ meters = Table(
     Index("idx_meter_connection_id", "connection_id"),
     Index("idx_meter_dcu_id", "dcu_id"),
     Index("idx_meters_rls_organization_id", "rls_organization_id"),
+    Index("ix_meters_rls_organization_id_id", "rls_organization_id", "id"),
     Index("ix_meters_pole_id", "pole_id"),
     Index("ix_meters_rls_grid_id", "rls_grid_id"),
+    Index("ix_meters_rls_grid_id_id", "rls_grid_id", "id"),
     Index(
         "ux_meters_service",
         "connection_id",
@@ -210,6 +212,7 @@ issues = Table(
         postgresql_where=text("issue_status = 'OPEN'"),
     ),
     Index("idx_issues_rls_organization_id", "rls_organization_id"),
+    Index("ix_issues_rls_organization_id_id", "rls_organization_id", "id"),
     Index("ix_issues_meter_id", "meter_id"),
     Index("ix_issues_grid_id", "grid_id"),
     Index("ix_issues_mppt_id", "mppt_id"),

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import attrs
 
 from nxt_domain.grids.contract_ports import Customer, HasContracts
-from nxt_domain.grids.contract_views import ConnectionView, CustomerView
+from nxt_domain.grids.contract_views import ConnectionView, ListedCustomer
 from nxt_domain.grids.contracts import (
     Connection,
     MeterRequest,
@@ -143,7 +143,7 @@ class ReadContracts:
     def __init__(self, begin: Begin) -> None:
         self._begin = begin
 
-    async def customers(self, caller: Principal, window: Window, *, grid_id: int | None = None) -> Page[CustomerView]:
+    async def customers(self, caller: Principal, window: Window, *, grid_id: int | None = None) -> Page[ListedCustomer]:
         """Return a part of the list of customers; ``grid_id`` narrows it to one grid."""
         async with self._begin() as tx:
             return await tx.within(scope_of(caller)).customers.page(window, grid_id=grid_id)

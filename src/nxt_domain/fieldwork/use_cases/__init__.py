@@ -1,0 +1,1 @@
+"""Verbs of work in the field."""
