@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from nxt_adapters.flutterwave.events import read_event
 from nxt_adapters.gotrue.sessions import GoTrueSessions
+from nxt_adapters.internal.hardware_imports import ProvisioningRole
 from nxt_adapters.internal.hourly_reports import TelemetryRole
 from nxt_adapters.socketio.realtime import SocketIoRealtime
 from nxt_adapters.supabase.api_keys import PostgresApiKeys
@@ -112,7 +113,18 @@ class Container(containers.DeclarativeContainer):
 
     # Areas of routes.
     registers = providers.Container(Registers, begin=begin)
-    sites = providers.Container(Sites, begin=begin, clock=clock)
+    provisioning_role = providers.Singleton(
+        ProvisioningRole,
+        base_url=settings.provided.text_or_none.call("TALOS_API"),
+        internal_key=settings.provided.text_or_none.call("INTERNAL_API_KEY"),
+    )
+    sites = providers.Container(
+        Sites,
+        begin=begin,
+        clock=clock,
+        operations_app=artifact.public.messages.get.call("auditOpsApp", "Ayrton"),
+        provisioning_role=provisioning_role,
+    )
 
     # Meters.
     token_makers = providers.Singleton(metering.token_makers, settings)

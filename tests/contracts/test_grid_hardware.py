@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
 
-import attrs
 import pytest
+from tests.support.sites_memory import a_dcu, a_grid
 from tests.support.sites_world import FOREIGN, GRID, SitesWorld
 
-from nxt_adapters.memory.grid_hardware import ServingMeter, StandingGateway
+from nxt_adapters.memory.grid_hardware import ServingMeter
 from nxt_adapters.memory.unit_of_work import MemoryPlane
 from nxt_domain.grids.connectivity import HardwareFacts
 from nxt_domain.grids.pbg_connections import PbgConnection
-from nxt_domain.grids.views import GridView, GridWithOrganization, OrganizationView
 from nxt_domain.identity.scope import PLATFORM, Scope
 
 OLD, NEW = datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 3, 9, tzinfo=UTC)
@@ -30,17 +28,13 @@ class Memory:
     async def found(self) -> None:
         async with self.begin() as tx:
             for grid_id, organization_id in ((GRID, 7), (FOREIGN, 8)):
-                columns: dict[str, Any] = dict.fromkeys(field.name for field in attrs.fields(GridView))
-                owner: dict[str, Any] = dict.fromkeys(field.name for field in attrs.fields(OrganizationView))
-                organization = OrganizationView(**{**owner, "id": organization_id})
-                row = {**columns, "id": grid_id, "organization_id": organization_id}
-                tx.within(PLATFORM).grids.know(GridWithOrganization(**row, organization=organization))
+                tx.within(PLATFORM).grids.know(a_grid(grid_id, organization_id))
             await tx.commit()
 
     async def add_dcu(self, reference: str, grid_id: int, *, is_online: bool) -> str:
         async with self.begin() as tx:
-            gateway = StandingGateway(external_reference=reference, grid_id=grid_id, is_online=is_online)
-            tx.within(PLATFORM).grid_hardware.know_gateway(gateway)
+            self._next += 1
+            tx.within(PLATFORM).gateways.know(a_dcu(self._next, reference, grid_id, None, is_online=is_online))
             await tx.commit()
         return reference
 

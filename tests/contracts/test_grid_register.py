@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 import attrs
 import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import create_async_engine
+from tests.support.sites_memory import a_grid
 
 from nxt_adapters.memory.unit_of_work import MemoryPlane
 from nxt_adapters.supabase.engine import create_engine, psycopg_url
 from nxt_adapters.supabase.tables import accounts, audit_log, audits, grids, organizations
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
-from nxt_domain.grids.changes import GridChange
+from nxt_domain.grids.changes import CHANGEABLE
 from nxt_domain.grids.model import Weather
-from nxt_domain.grids.views import GridView, GridWithOrganization, OrganizationView
 from nxt_domain.identity.scope import PLATFORM, Scope
 from nxt_domain.shared.audit import Act, Actor, ActorKind, Subjects
+from nxt_domain.shared.changes import RowChange, by_id
 from nxt_domain.shared.errors import Conflict
 from nxt_domain.shared.paging import Window
 
@@ -34,12 +34,8 @@ class Memory:
         self.begin = self._plane.begin
 
     async def add_grid(self, grid_id: int, organization_id: int, *, deleted_at: datetime | None = None) -> None:
-        values: dict[str, Any] = dict.fromkeys(field.name for field in attrs.fields(GridView))
-        owner: dict[str, Any] = dict.fromkeys(field.name for field in attrs.fields(OrganizationView))
-        organization = OrganizationView(**{**owner, "id": organization_id, "name": f"Tenant {organization_id}"})
-        row = {"id": grid_id, "name": f"Grid {grid_id}", "organization_id": organization_id, "deleted_at": deleted_at}
         async with self.begin() as tx:
-            tx.within(PLATFORM).grids.know(GridWithOrganization(**{**values, **row}, organization=organization))
+            tx.within(PLATFORM).grids.know(a_grid(grid_id, organization_id, deleted_at=deleted_at))
             await tx.commit()
 
     async def recorded(self) -> list[tuple[str, str | None]]:
@@ -124,9 +120,9 @@ async def test_changes_touch_what_they_name(store: Memory | Postgres) -> None:
     """[API-92] Absent columns stay, None clears; each grid gets its own values; others do not see it before the end."""
     await store.add_grid(70, 7)
     await store.add_grid(71, 8)
-    first = GridChange(grid_id=70, values={"kwp": Decimal("10.5"), "walkthrough_external_id": "W"})
-    second = GridChange(grid_id=70, values={"walkthrough_external_id": None, "is_fs_on": True})
-    other = GridChange(grid_id=71, values={"kwp": Decimal(3), "current_weather": Weather.SUNNY, "deployed_at": AT})
+    first = RowChange(id=70, values={"kwp": Decimal("10.5"), "walkthrough_external_id": "W"})
+    second = RowChange(id=70, values={"walkthrough_external_id": None, "is_fs_on": True})
+    other = RowChange(id=71, values={"kwp": Decimal(3), "current_weather": Weather.SUNNY, "deployed_at": AT})
     async with store.begin() as tx:
         await tx.within(PLATFORM).grids.change([first])
     async with store.begin() as tx:
@@ -159,13 +155,13 @@ async def test_an_owner_must_exist(store: Memory | Postgres) -> None:
     await store.add_grid(70, 7)
     with pytest.raises(Conflict):
         async with store.begin() as tx:
-            await tx.within(PLATFORM).grids.change([GridChange(grid_id=70, values={"organization_id": 99})])
+            await tx.within(PLATFORM).grids.change([RowChange(id=70, values={"organization_id": 99})])
 
 
 def test_fixed_columns_are_no_change() -> None:
     """[API-92]"""
     with pytest.raises(ValueError, match="timezone"):
-        GridChange(grid_id=70, values={"timezone": "Europe/Paris", "kwp": 1})
+        by_id([RowChange(id=70, values={"timezone": "Europe/Paris", "kwp": 1})], CHANGEABLE)
 
 
 async def test_acts_are_part_of_the_transaction(store: Memory | Postgres) -> None:

@@ -97,6 +97,20 @@ SAMPLES: Mapping[str, Sample] = {
         }
     ),
     "GET /customers": LIST,
+    "GET /dcus": LIST,
+    "PUT /dcus": Sample(body=[{"id": Of("dcu"), "is_online": True}]),
+    "POST /dcus/insert-from-inventory": Sample(
+        body={"external_reference": "D-new", "external_system": "CALIN", "communication_protocol": "CALIN_LORAWAN"}
+    ),
+    "POST /dcus/assign": Sample(
+        body={
+            "external_reference": Of("dcu_number"),
+            "external_system": "CALIN",
+            "grid_id": Of("grid"),
+            "communication_protocol": "CALIN_LORAWAN",
+        }
+    ),
+    "PUT /dcus/unassign/{id}": Sample(path={"id": Of("dcu")}),
     "POST /flutterwave/webhook": Sample(body={}),
     "POST /flutterwave/webhook/{organizationId}": Sample(path={"organizationId": Of("organization")}, body={}),
     "POST /gateway-suspense/{entryId}/resolve": Sample(

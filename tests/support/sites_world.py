@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
@@ -56,7 +56,8 @@ class SitesWorld:
 
     def wire(self, **adapters: object) -> None:
         """Put the use cases of sites in front of the database; ``adapters`` stand for the outside."""
-        adapters = {"clock": self.callers.clock, **adapters}
+        usual = {"clock": self.callers.clock, "operations_app": "Ayrton", "provisioning_role": None}
+        adapters = {**usual, **adapters}
         outside = {name: providers.Object(adapter) for name, adapter in adapters.items()}
         self.services.sites = Sites(begin=providers.Object(self.begin), **outside).services()
 
@@ -123,6 +124,12 @@ class SitesWorld:
         """Change a row by hand."""
         async with self.owner.begin() as connection:
             await connection.execute(update(table).where(table.c.id == key).values(**values))
+
+    async def clock_skew(self) -> timedelta:
+        """How far the database's clock is ahead of the callers'."""
+        async with self.owner.connect() as connection:
+            now: datetime = (await connection.execute(select(func.now()))).scalar_one()
+        return now - self.callers.clock.now()
 
     async def row(self, table: Table, key: int) -> Mapping[str, Any]:
         """Read a row."""

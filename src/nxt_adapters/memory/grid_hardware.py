@@ -9,6 +9,7 @@ import attrs
 from nxt_adapters.memory.database import MemoryDatabase
 from nxt_adapters.memory.grid_register import MemoryGridRegister
 from nxt_domain.grids.connectivity import HardwareFacts
+from nxt_domain.grids.hardware_views import DcuView
 from nxt_domain.grids.pbg_connections import PbgConnection
 from nxt_domain.identity.scope import Scope
 
@@ -22,15 +23,6 @@ class ServingMeter:
     is_reachable: bool
 
 
-@attrs.frozen(kw_only=True)
-class StandingGateway:
-    """A live gateway on a grid."""
-
-    external_reference: str
-    grid_id: int
-    is_online: bool
-
-
 class MemoryGridHardware:
     """Implements ``GridHardware``; a grid that the scope does not see has none.
 
@@ -42,13 +34,14 @@ class MemoryGridHardware:
     def __init__(self, database: MemoryDatabase, scope: Scope) -> None:
         self._grids = MemoryGridRegister(database, scope)
         self._meters: dict[int, ServingMeter] = database.table("serving_meters")
-        self._gateways: dict[str, StandingGateway] = database.table("standing_gateways")
+        self._gateways: dict[int, DcuView] = database.table("dcu_views")
 
     async def facts(self, grid_id: int) -> HardwareFacts:
         """See ``GridHardware.facts``."""
         meters = await self._on(grid_id)
         is_seen = await self._grids.get(grid_id) is not None
-        gateways = [gateway for _, gateway in sorted(self._gateways.items()) if is_seen and gateway.grid_id == grid_id]
+        standing = [row for row in self._gateways.values() if row.grid_id == grid_id and row.deleted_at is None]
+        gateways = sorted(standing if is_seen else [], key=lambda row: row.external_reference)
         return HardwareFacts(
             meters=len(meters),
             reachable_meters=sum(meter.is_reachable for meter in meters),
@@ -71,10 +64,6 @@ class MemoryGridHardware:
     def know_meter(self, meter: ServingMeter) -> None:
         """Set up or change a meter."""
         self._meters[meter.connection.meter_id] = meter
-
-    def know_gateway(self, gateway: StandingGateway) -> None:
-        """Set up or change a gateway."""
-        self._gateways[gateway.external_reference] = gateway
 
     async def _on(self, grid_id: int) -> list[ServingMeter]:
         is_seen = await self._grids.get(grid_id) is not None

@@ -9,9 +9,9 @@ import attrs
 
 from nxt_adapters.memory.database import MemoryDatabase
 from nxt_adapters.memory.listing import page_of
-from nxt_domain.grids.changes import GridChange
 from nxt_domain.grids.views import GridView, GridWithOrganization
 from nxt_domain.identity.scope import Scope
+from nxt_domain.shared.changes import RowChange
 from nxt_domain.shared.errors import Conflict
 from nxt_domain.shared.paging import Page, Window
 
@@ -45,12 +45,12 @@ class MemoryGridRegister:
         """See ``GridRegister.lock``; there is one transaction at a time anyway."""
         return {grid_id: _own_columns(row) for grid_id, row in (await self.many(grid_ids)).items()}
 
-    async def change(self, changes: Sequence[GridChange]) -> None:
+    async def change(self, changes: Sequence[RowChange]) -> None:
         """See ``GridRegister.change``; knows the organizations that have a grid, and no ranges."""
         owners = {row.organization_id: row.organization for row in self._rows.values()}
         for change in changes:
             values: dict[str, Any] = dict(change.values)
-            row = attrs.evolve(self._rows[change.grid_id], **values)
+            row = attrs.evolve(self._rows[change.id], **values)
             if row.organization_id not in owners:
                 raise Conflict("The organization does not exist", code="REFERENCE_MISSING")
             self._rows[row.id] = attrs.evolve(row, organization=owners[row.organization_id])

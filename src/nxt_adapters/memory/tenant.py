@@ -7,6 +7,7 @@ from functools import cached_property
 from nxt_adapters.memory.contract_register import MemoryConnections, MemoryCustomers, MemoryRequestedMeters
 from nxt_adapters.memory.database import MemoryDatabase
 from nxt_adapters.memory.fieldwork import MemoryIssueRegister, MemoryNoteRegister
+from nxt_adapters.memory.gateways import MemoryGatewayRegister, MemoryInstallSessions
 from nxt_adapters.memory.grid_hardware import MemoryGridHardware
 from nxt_adapters.memory.grid_register import MemoryGridRegister
 from nxt_adapters.memory.meter_register import MemoryMeterRegister
@@ -57,6 +58,11 @@ class MemoryTenantRepositories:
         return MemoryRequestedMeters(self._database, self._scope)
 
     @cached_property
+    def gateways(self) -> MemoryGatewayRegister:
+        """Gateways."""
+        return MemoryGatewayRegister(self._database, self._scope)
+
+    @cached_property
     def grid_hardware(self) -> MemoryGridHardware:
         """Meters and gateways on grids."""
         return MemoryGridHardware(self._database, self._scope)
@@ -75,3 +81,8 @@ class MemoryTenantRepositories:
     def tenants(self) -> MemoryTenantRegister:
         """Organizations."""
         return MemoryTenantRegister(self._database, self._scope)
+
+    @cached_property
+    def install_sessions(self) -> MemoryInstallSessions:
+        """How gateways come and go."""
+        return MemoryInstallSessions(self._database, self._scope)

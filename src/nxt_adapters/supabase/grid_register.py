@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, RowMapping, Select, TextClause, bindparam, select, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement, RowMapping, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from nxt_adapters.supabase.changing import change_rows
 from nxt_adapters.supabase.scoping import among, columns_of, owned_by, page_of
 from nxt_adapters.supabase.tables import grids, organizations
-from nxt_domain.grids.changes import GridChange
 from nxt_domain.grids.views import GridView, GridWithOrganization, OrganizationView
 from nxt_domain.identity.scope import Scope
+from nxt_domain.shared.changes import RowChange
 from nxt_domain.shared.paging import Page, Window
 
 _OWNER = "owner_"
@@ -64,28 +64,12 @@ class PostgresGridRegister:
         rows = (await self._connection.execute(query)).mappings()
         return {row["id"]: GridView(**row) for row in rows}
 
-    async def change(self, changes: Sequence[GridChange]) -> None:
+    async def change(self, changes: Sequence[RowChange]) -> None:
         """See ``GridRegister.change``."""
-        names = sorted({name for change in changes for name in change.values})
-        if names:
-            rows = [{"id": change.grid_id, **change.values} for change in changes]
-            await self._connection.execute(_change_of(names), {"changes": rows})
+        await change_rows(self._connection, grids, changes)
 
     def _live(self) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         return owned_by(self._scope, grids.c.organization_id), grids.c.deleted_at.is_(None)
-
-
-def _change_of(names: Sequence[str]) -> TextClause:
-    """Write the statement that sets some columns, in each grid those alone that its own change names."""
-    columns = ", ".join(f"{name} = case when c.change ? '{name}' then n.{name} else g.{name} end" for name in names)
-    # The names are those of ``CHANGEABLE``; values travel as a parameter, and the table's row type reads them.
-    statement = f"""
-        update public.grids g set {columns}
-        from jsonb_array_elements(:changes) as c (change)
-        cross join lateral jsonb_populate_record(null::public.grids, c.change) as n
-        where g.id = n.id
-        """  # noqa: S608 - see above
-    return text(statement).bindparams(bindparam("changes", type_=JSONB))
 
 
 def _with_organization(row: RowMapping) -> GridWithOrganization:

@@ -11,6 +11,7 @@ from nxt_adapters.supabase.contract_register import (
     PostgresCustomers,
     PostgresRequestedMeters,
 )
+from nxt_adapters.supabase.gateway_register import PostgresGatewayRegister, PostgresInstallSessions
 from nxt_adapters.supabase.grid_hardware import PostgresGridHardware
 from nxt_adapters.supabase.grid_register import PostgresGridRegister
 from nxt_adapters.supabase.issue_register import PostgresIssueRegister
@@ -63,6 +64,11 @@ class TenantRepositories:
         return PostgresRequestedMeters(self._connection, self._scope)
 
     @cached_property
+    def gateways(self) -> PostgresGatewayRegister:
+        """Gateways."""
+        return PostgresGatewayRegister(self._connection, self._scope)
+
+    @cached_property
     def grid_hardware(self) -> PostgresGridHardware:
         """Meters and gateways on grids."""
         return PostgresGridHardware(self._connection, self._scope)
@@ -81,3 +87,8 @@ class TenantRepositories:
     def tenants(self) -> PostgresTenantRegister:
         """Organizations."""
         return PostgresTenantRegister(self._connection, self._scope)
+
+    @cached_property
+    def install_sessions(self) -> PostgresInstallSessions:
+        """How gateways come and go."""
+        return PostgresInstallSessions(self._connection, self._scope)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import attrs
 
 from nxt_domain.grids.views import GridView
 from nxt_domain.shared.audit import Act, Actor, Subjects
+from nxt_domain.shared.changes import differences
 
 FIXED = frozenset(
     {
@@ -27,39 +28,10 @@ _SECRET = frozenset({"telegram_response_path_token", "telegram_response_path_aut
 _HIDDEN = "***"
 
 
-def _check_names(_change: GridChange, _attribute: object, values: Mapping[str, object]) -> None:
-    if fixed := sorted(set(values) - CHANGEABLE):
-        raise ValueError(f"a grid's {', '.join(fixed)} can't be changed")
-
-
-@attrs.frozen(kw_only=True)
-class GridChange:
-    """New values of some of a grid's columns; the others stay.
-
-    Attributes:
-        grid_id: Which grid.
-        values: By column, those of ``CHANGEABLE``; None clears a column that may be empty.
-    """
-
-    grid_id: int
-    values: Mapping[str, object] = attrs.field(validator=_check_names)
-
-
-def by_grid(changes: Sequence[GridChange]) -> Mapping[int, GridChange]:
-    """Put several changes of one grid together, the last word counting, in the order of the first mention."""
-    merged: dict[int, GridChange] = {}
-    for change in changes:
-        earlier = merged.get(change.grid_id)
-        values = change.values if earlier is None else {**earlier.values, **change.values}
-        merged[change.grid_id] = GridChange(grid_id=change.grid_id, values=values)
-    return merged
-
-
 def act_of_update(actor: Actor, before: GridView, after: GridView) -> Act | None:
     """Describe an update as evidence; None: nothing is different now. What opens a chat is not shown [REL-142]."""
-    old, new = attrs.asdict(before, recurse=False), attrs.asdict(after, recurse=False)
-    different = [name for name in sorted(CHANGEABLE) if old[name] != new[name]]
-    if not different:
+    old, new = differences(before, after, CHANGEABLE)
+    if not new:
         return None
     return Act(
         actor=actor,
@@ -67,10 +39,10 @@ def act_of_update(actor: Actor, before: GridView, after: GridView) -> Act | None
         entity_type="grid",
         entity_id=after.id,
         about=Subjects(organization_id=after.organization_id, grid_id=after.id),
-        before={name: _shown(name, old[name]) for name in different},
-        after={name: _shown(name, new[name]) for name in different},
+        before=_shown(old),
+        after=_shown(new),
     )
 
 
-def _shown(name: str, value: object) -> object:
-    return _HIDDEN if name in _SECRET and value is not None else value
+def _shown(values: Mapping[str, object]) -> Mapping[str, object]:
+    return {name: _HIDDEN if name in _SECRET and value is not None else value for name, value in values.items()}

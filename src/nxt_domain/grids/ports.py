@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from nxt_domain.grids.changes import GridChange
 from nxt_domain.grids.connectivity import HardwareFacts
 from nxt_domain.grids.model import Gateway, GridTwin
 from nxt_domain.grids.pbg_connections import PbgConnection
 from nxt_domain.grids.views import GridView, GridWithOrganization
+from nxt_domain.shared.changes import RowChange
 from nxt_domain.shared.paging import Page, Window
 
 
@@ -41,7 +41,7 @@ class GridRegister(Protocol):
     async def lock(self, grid_ids: Collection[int]) -> Mapping[int, GridView]:
         """Find grids as ``many`` does, and let nobody else change them until the transaction ends."""
 
-    async def change(self, changes: Sequence[GridChange]) -> None:
+    async def change(self, changes: Sequence[RowChange]) -> None:
         """Write changes of locked grids, at most one for each, in one statement.
 
         Raises:

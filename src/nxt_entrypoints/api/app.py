@@ -12,6 +12,7 @@ from nxt_entrypoints.api import (
     chirpstack,
     connections,
     flutterwave,
+    gateways,
     grids,
     issues,
     meters,
@@ -30,6 +31,7 @@ from nxt_entrypoints.http.routes import Route
 ROLE = "api"
 ROUTES: tuple[Route, ...] = (
     *connections.ROUTES,
+    *gateways.ROUTES,
     *grids.ROUTES,
     *issues.ROUTES,
     *meters.ROUTES,

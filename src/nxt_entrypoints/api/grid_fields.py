@@ -12,8 +12,8 @@ from typing import Annotated
 import attrs
 from msgspec import UNSET, UnsetType
 
-from nxt_domain.grids.changes import GridChange
 from nxt_domain.grids.model import Weather
+from nxt_domain.shared.changes import RowChange
 from nxt_entrypoints.http.fields import Id
 from nxt_entrypoints.http.rules import ID_MAX, NOT_EMPTY, max_length, maximum, minimum
 
@@ -90,7 +90,7 @@ class GridFields:
     meter_commissioning_initial_credit_kwh: _Energy | UnsetType = UNSET
     organization_id: Id | UnsetType = UNSET
 
-    def as_change(self) -> GridChange:
+    def as_change(self) -> RowChange:
         """Keep what was sent."""
         values = attrs.asdict(self, recurse=False, filter=lambda _, value: value is not UNSET)
-        return GridChange(grid_id=values.pop("id"), values=values)
+        return RowChange(id=values.pop("id"), values=values)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import attrs
 
+from nxt_domain.grids.use_cases.assign_gateways import GatewayInstalls
+from nxt_domain.grids.use_cases.gateways import ReadGateways, StockGateway, UpdateGateways
 from nxt_domain.grids.use_cases.metering_hardware import DownloadPbgConnections, ReadConnectivity
 from nxt_domain.grids.use_cases.read_grids import ReadGrids
 from nxt_domain.grids.use_cases.update_grids import UpdateGrids
@@ -14,6 +16,10 @@ class SiteServices:
     """Ready to be called; ``nxt_entrypoints.wiring.sites`` makes it."""
 
     download_pbg_connections: DownloadPbgConnections
+    gateway_installs: GatewayInstalls
     read_connectivity: ReadConnectivity
+    read_gateways: ReadGateways
     read_grids: ReadGrids
+    stock_gateway: StockGateway
+    update_gateways: UpdateGateways
     update_grids: UpdateGrids

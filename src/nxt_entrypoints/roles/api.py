@@ -120,6 +120,7 @@ async def start_api(process: Process) -> None:
     )
     if settings.artifact.capabilities.payments.enabled:
         process.on_close(container.merchant_accounts().close)
+    process.on_close(container.provisioning_role().close)
     app = build_api(
         ContainerServices(container),
         gate=gate,

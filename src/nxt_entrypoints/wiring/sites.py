@@ -5,6 +5,9 @@ from __future__ import annotations
 from dependency_injector import containers, providers
 
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
+from nxt_domain.grids.gateway_ports import HardwareImports
+from nxt_domain.grids.use_cases.assign_gateways import GatewayInstalls
+from nxt_domain.grids.use_cases.gateways import ReadGateways, StockGateway, UpdateGateways
 from nxt_domain.grids.use_cases.metering_hardware import DownloadPbgConnections, ReadConnectivity
 from nxt_domain.grids.use_cases.read_grids import ReadGrids
 from nxt_domain.grids.use_cases.update_grids import UpdateGrids
@@ -18,11 +21,19 @@ class Sites(containers.DeclarativeContainer):
 
     begin: providers.Dependency[UnitOfWorkFactory[SupabaseUnitOfWork]] = providers.Dependency()
     clock: providers.Dependency[Clock] = providers.Dependency()
+    operations_app: providers.Dependency[str] = providers.Dependency()
+    provisioning_role: providers.Dependency[HardwareImports] = providers.Dependency()
 
     services = providers.Singleton(
         SiteServices,
         download_pbg_connections=providers.Singleton(DownloadPbgConnections, begin, clock),
+        gateway_installs=providers.Singleton(
+            GatewayInstalls, begin=begin, imports=provisioning_role, clock=clock, app=operations_app
+        ),
         read_connectivity=providers.Singleton(ReadConnectivity, begin),
         read_grids=providers.Singleton(ReadGrids, begin),
+        read_gateways=providers.Singleton(ReadGateways, begin),
+        stock_gateway=providers.Singleton(StockGateway, begin),
+        update_gateways=providers.Singleton(UpdateGateways, begin),
         update_grids=providers.Singleton(UpdateGrids, begin),
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from nxt_domain.grids.changes import GridChange, act_of_update, by_grid
+from nxt_domain.grids.changes import CHANGEABLE, act_of_update
 from nxt_domain.grids.use_cases.read_grids import GridsTransaction
 from nxt_domain.grids.views import GridWithOrganization, grid_unknown
 from nxt_domain.identity.model import Principal
 from nxt_domain.identity.rules import actor_of
 from nxt_domain.identity.scope import scope_of
 from nxt_domain.shared.audit import AuditedTransaction
+from nxt_domain.shared.changes import RowChange, by_id
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
 
 
@@ -29,7 +30,7 @@ class UpdateGrids:
     def __init__(self, begin: UnitOfWorkFactory[AuditedGridsTransaction]) -> None:
         self._begin = begin
 
-    async def __call__(self, caller: Principal, changes: Sequence[GridChange]) -> Sequence[GridWithOrganization]:
+    async def __call__(self, caller: Principal, changes: Sequence[RowChange]) -> Sequence[GridWithOrganization]:
         """Apply changes, and return the grids as they are then, in the order of their first mention.
 
         Raises:
@@ -37,7 +38,7 @@ class UpdateGrids:
             InvalidInput: A value is out of its column's range; nothing was changed.
             Conflict: A name or identifier is taken, or an organization does not exist; nothing was changed.
         """
-        wanted = by_grid(changes)
+        wanted = by_id(changes, CHANGEABLE)
         if not wanted:
             return []
         async with self._begin() as tx:
