@@ -79,6 +79,7 @@ class Container(containers.DeclarativeContainer):
     wake_ups = providers.Singleton(PostgresWakeUps, settings.provided.relational_url)
     valkey = providers.Singleton(Redis.from_url, settings.provided.valkey_url)
     http_session = providers.Singleton(ClientSession)
+    secret_box = providers.Singleton(secret_box, settings)
     outbox_queue = providers.Singleton(PostgresOutboxQueue, engine)
     idempotency_keys = providers.Singleton(PostgresIdempotencyKeys, engine)
     job_leases = providers.Singleton(PostgresJobLeases, engine, name)
@@ -142,7 +143,8 @@ class Container(containers.DeclarativeContainer):
     )
 
     # Orders and payments.
-    merchant_accounts = providers.Singleton(payments.merchant_accounts, settings)
+    organization_keys = providers.Singleton(payments.organization_keys, settings, engine, secret_box.provider)
+    merchant_accounts = providers.Singleton(payments.merchant_accounts, settings, organization_keys)
     placement = providers.Singleton(
         OrderPlacement, clock=clock, platform_organization_id=artifact.deployment.admin_organization_id
     )
@@ -192,7 +194,6 @@ class Container(containers.DeclarativeContainer):
     )
 
     # Secrets at rest.
-    secret_box = providers.Singleton(secret_box, settings)
     secret_store = providers.Singleton(PostgresSecretStore, engine, secret_box)
 
     # News and messages to people.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import attrs
@@ -43,3 +44,35 @@ class OrganizationCredentials(Protocol):
         Raises:
             Unavailable: The store can't be reached.
         """
+
+
+@attrs.frozen(kw_only=True)
+class MerchantListing:
+    """What may be shown of an organization's account: never a secret."""
+
+    organization_id: int
+    organization_name: str
+    public_key: str | None
+    is_enabled: bool
+    is_complete: bool
+
+
+class MerchantKeyStore(OrganizationCredentials, Protocol):
+    """Keeps the merchant accounts of organizations, sealed; the platform's staff sets them [PAY-81, PAY-85]."""
+
+    async def write(self, organization_id: int, keys: MerchantKeys, *, is_enabled: bool) -> None:
+        """Store or rotate an organization's keys: new secrets in, the old ones out, at once [REL-153].
+
+        Raises:
+            NotFound: There is no such organization.
+            InvalidInput: The keys have no webhook secret, so that their payments could not be told from forged ones.
+        """
+
+    async def set_enabled(self, organization_id: int, *, is_enabled: bool) -> bool:
+        """Let new payments use the account, or not; False: the organization has none.
+
+        Payments under way keep the account they were begun with [PAY-86].
+        """
+
+    async def list(self) -> Sequence[MerchantListing]:
+        """Return all accounts by organization id; there are dozens, not thousands."""
