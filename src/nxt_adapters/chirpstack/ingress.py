@@ -48,9 +48,9 @@ class IngressMetrics:
 
     @staticmethod
     @cache
-    def shared() -> IngressMetrics:
-        """Return the set on the process's default registry."""
-        return IngressMetrics(REGISTRY)
+    def of(registry: CollectorRegistry) -> IngressMetrics:
+        """Return the one set of a registry: roles that share a process count together [API-201]."""
+        return IngressMetrics(registry)
 
 
 class ChirpStackIngress:
@@ -63,7 +63,7 @@ class ChirpStackIngress:
 
     def __init__(self, ingress_key: Callable[[], str | None], *, metrics: IngressMetrics | None = None) -> None:
         self._ingress_key = ingress_key
-        self._metrics = metrics or IngressMetrics.shared()
+        self._metrics = metrics or IngressMetrics.of(REGISTRY)
         if not ingress_key():
             _log.warning("the ChirpStack ingress is open: CHIRPSTACK_INGRESS_KEY is not set")
 

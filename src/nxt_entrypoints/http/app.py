@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import attrs
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry
 
 from nxt_domain.shared.idempotency import IdempotencyKeys
@@ -92,10 +93,15 @@ def build_app(
         cors=None if settings.cors_origins is None else Cors(settings.cors_origins),
         trusted_proxies=networks(settings.trusted_proxies),
     )
+
+    @web.middleware
+    async def whatever_nobody_else_takes(request: web.Request, handler: Handler) -> web.StreamResponse:
+        # aiohttp's own patterns know no path with a line break; here every target is answered.
+        is_ours = request.match_info.http_exception is not None
+        return await (dispatcher.handle(request) if is_ours else handler(request))
+
     # Bodies are bounded per route, by the dispatcher.
-    app = web.Application(client_max_size=0)
-    app.router.add_route("*", "/{path:.*}", dispatcher.handle)
-    return app
+    return web.Application(client_max_size=0, middlewares=[whatever_nobody_else_takes])
 
 
 def role_document(role: str, routes: Sequence[Route]) -> JsonDict:

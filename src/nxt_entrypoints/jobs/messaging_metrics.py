@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from nxt_adapters.chirpstack.ingress import IngressMetrics
 from nxt_adapters.supabase.messages import PostgresMessageStore
 from nxt_domain.messaging.model import CancelResult
 from nxt_domain.messaging.stages import Stage
@@ -30,16 +31,12 @@ class PrometheusMessagingMetrics:
             buckets=_RETRY_BUCKETS,
             registry=registry,
         )
-        self._unhandled = Counter(
-            "device_messaging_ingress_unhandled", "Posts ignored by a plug-in", ["pluginId"], registry=registry
-        )
+        # The API role, which may share the process, counts the same two where vendors post.
+        self._ingress = IngressMetrics.of(registry)
         self._misses = Counter(
             "device_messaging_stage_claim_misses", "Failed gates, by stage left", ["stage"], registry=registry
         )
         self._polls = Counter("device_messaging_poll_failures", "Polls without answer", ["pluginId"], registry=registry)
-        self._frames = Counter(
-            "device_messaging_undecodable_frames", "Frames that could not be read", ["reason"], registry=registry
-        )
         self._corrupt = Counter("device_messaging_corrupt_messages", "Rows that can't be read", registry=registry)
         self._orphans = Counter(
             "device_messaging_orphaned_events", "Early events that no message claimed", registry=registry
@@ -64,11 +61,11 @@ class PrometheusMessagingMetrics:
 
     def ingress_unhandled(self, plugin_id: str) -> None:
         """See ``MessagingMetrics.ingress_unhandled``."""
-        self._unhandled.labels(plugin_id).inc()
+        self._ingress.unhandled.labels(plugin_id).inc()
 
     def undecodable_frame(self, reason: str) -> None:
         """See ``MessagingMetrics.undecodable_frame``."""
-        self._frames.labels(reason).inc()
+        self._ingress.undecodable.labels(reason).inc()
 
     def corrupt(self, count: int) -> None:
         """See ``MessagingMetrics.corrupt``."""

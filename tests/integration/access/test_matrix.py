@@ -16,7 +16,7 @@ import pytest
 from tests.support import databases
 from tests.support.databases import Unobtainable
 from tests.support.route_samples import SAMPLES, Of, Sample
-from tests.support.running_api import RunningApi
+from tests.support.running_roles import RunningRoles
 from tests.support.two_tenants import Ids, TwoTenants
 from tests.support.valkey import ValkeyServer, flush
 
@@ -24,6 +24,7 @@ from nxt_domain.identity.access import ACCESS, Reach
 from nxt_domain.identity.model import MemberType
 from nxt_entrypoints.http.catalogue import routes_by_role
 from nxt_entrypoints.http.routes import Guard, Route
+from nxt_entrypoints.settings.roles import Role
 
 ROUTES = {f"{route.method} {route.path}": route for route in routes_by_role()["api"]}
 OPEN = [name for name, route in ROUTES.items() if route.guard in {Guard.PUBLIC, Guard.VENDOR}]
@@ -60,7 +61,7 @@ class Answer:
 class World:
     """The role, the rows, and everybody's credentials."""
 
-    def __init__(self, rows: TwoTenants, api: RunningApi) -> None:
+    def __init__(self, rows: TwoTenants, api: RunningRoles) -> None:
         self.rows = rows
         self.api = api
         self._calls = 0
@@ -92,7 +93,7 @@ class World:
         vendor = {"verif-hash": self.api.secrets.flutterwave_webhook_secret}
         async with session.request(
             route.method,
-            self.api.url + path,
+            self.api.urls[Role.API] + path,
             params=_filled(sample.query, things),
             headers={**vendor, **sample.headers, **address, **caller},
             **_content(sample, things),
@@ -130,7 +131,7 @@ def world(valkey_server: ValkeyServer) -> Iterator[World]:
         pytest.skip(str(reason))
     with databases.fresh_database(server, "relational") as url:
         rows = TwoTenants(url)
-        with RunningApi(url, valkey_server.url) as api:
+        with RunningRoles(url, valkey_server.url) as api:
             yield World(rows, api)
         rows.close()
 

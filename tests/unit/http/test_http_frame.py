@@ -333,15 +333,21 @@ async def test_bytes_that_are_no_text_do_no_harm(client: Any, head: bytes) -> No
     writer.close()
 
 
-@pytest.mark.parametrize(
-    "target", [b"/things/%00", b"/things/5?offset=%00", b"/\xff\xfe", b"/%ff%fe", b"/things/%ED%A0%80"]
-)
+NO_TARGETS = [b"/\xff\xfe", b"*"]
+"""Refused by the parser, before there is a request."""
+TARGETS = [b"/things/%00", b"/things/5?offset=%00", b"/%ff%fe", b"/things/%ED%A0%80", b"/things/%0A", b"//"]
+
+
+@pytest.mark.parametrize("target", [*TARGETS, *NO_TARGETS])
 async def test_any_target_is_answered(client: Any, target: bytes) -> None:
-    """[API-38]"""
+    """[API-15] [API-38]"""
     reader, writer = await asyncio.open_connection(client.server.host, client.server.port)
     writer.write(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    answer = await reader.read()
-    assert 400 <= int(answer.split(b" ", 2)[1]) < 500
+    head, _, content = (await reader.read()).partition(b"\r\n\r\n")
+    status = int(head.split(b" ", 2)[1])
+    assert 400 <= status < 500
+    if target in TARGETS:
+        assert json.loads(content)["statusCode"] == status
     writer.close()
 
 
