@@ -59,6 +59,40 @@ _MISSING_MONTHS = """
             where i.inhparent = c.oid and child.relname = c.relname || '_' || to_char(m.month, 'YYYY_MM')
         )
 """
+# The views that repeat a table with floats for its decimals [REL-126].
+_COMPAT = """
+    select 'compat.' || t.name || '.' || a.attname
+    from unnest(array['orders', 'meters', 'grids', 'wallets', 'transactions']) as t (name)
+    join pg_attribute a on a.attrelid = to_regclass('public.' || t.name) and a.attnum > 0 and not a.attisdropped
+    where not exists (
+        select from pg_attribute v
+        where v.attrelid = to_regclass('compat.' || t.name) and v.attname = a.attname
+            and v.atttypid = case a.atttypid when 'numeric'::regtype then 'float8'::regtype else a.atttypid end
+    )
+"""
+_DEFINERS_VIEWS = """
+    select c.oid::regclass::text from pg_class c
+    where c.relkind = 'v' and c.relnamespace in ('public'::regnamespace, to_regnamespace('compat'))
+        and not coalesce(c.reloptions @> array['security_invoker=true'], false)
+        and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')
+"""
+# Trigger functions need no right to run; what clients call is listed [REL-96].
+_EXECUTABLE = """
+    select p.oid::regprocedure::text || ' for ' || r.name
+    from pg_proc p cross join unnest(array['anon', 'authenticated']) as r (name)
+    where p.pronamespace = 'public'::regnamespace and has_function_privilege(r.name, p.oid, 'execute')
+        and not (r.name = 'authenticated' and p.proname in (
+            'get_grid_status', 'find_energy_topup_revenue', 'find_top_spenders', 'rls_get_member_org_id',
+            'rls_check_if_nxt_member', 'rls_check_if_lender'
+        ))
+        and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
+"""
+_UNPINNED = """
+    select p.oid::regprocedure::text from pg_proc p
+    where p.prosecdef and p.pronamespace in ('public'::regnamespace, 'internal'::regnamespace)
+        and not coalesce(p.proconfig::text like '%search_path=%', false)
+        and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
+"""
 # The names of PostGIS types carry the schema of the extension.
 _PLACES = """
     select c.relname, a.attname, regexp_replace(format_type(a.atttypid, a.atttypmod), '^.*\\.', ''), exists (
@@ -73,14 +107,19 @@ def findings(connection: Connection, metadata: MetaData) -> Iterator[Finding]:
     """Yield what is not as it must be.
 
     Checked: nxt_app writes no table of the ledger and the routines are nxt_ledger's own [R14]; row security is on
-    [REL-106], with the policies and rights of its table [REL-108, REL-109]; the change feed is complete [REL-112];
-    partitions exist two months ahead, and the DEFAULT ones [R17].
+    [REL-106], with the policies and rights of its table [REL-108, REL-109], also below views [REL-85]; clients call no
+    function but theirs [REL-96]; the change feed is complete [REL-112]; partitions exist two months ahead, and the
+    DEFAULT ones [R17].
     """
     yield from row_security.findings(connection)
     for kind, statement, sentence in (
         ("right", _LEDGER_WRITES, "the application may write the ledger"),
         ("routine", _ROUTINES, "does not run as nxt_ledger with a pinned search path"),
+        ("routine", _UNPINNED, "runs as its owner without a pinned search path"),
+        ("right", _EXECUTABLE, "may be called"),
         ("row security", _OPEN_TABLES, "is off"),
+        ("row security", _DEFINERS_VIEWS, "does not run with the caller's rights"),
+        ("view", _COMPAT, "is missing, or no float"),
         ("publication", _FEED, "differs in supabase_realtime"),
         ("partition", _NO_DEFAULT, "has no DEFAULT partition"),
         ("partition", _MISSING_MONTHS, "is missing"),

@@ -153,5 +153,11 @@ RULES: Mapping[str, Sequence[Access]] = {
     "payouts": (_platform(),),
 }
 
-VIEWS = ("my_grid",)
+VIEWS = (
+    "agents_with_account",
+    "batch_commands",
+    "customers_with_account",
+    "meters_with_account_and_statuses",
+    "my_grid",
+)
 """Views that signed-in callers read; the rows are those of the tables below them [REL-85]."""
