@@ -127,6 +127,7 @@ SAMPLES: Mapping[str, Sample] = {
     "GET /meters": LIST,
     "GET /meters/search": Sample(query={"search": "1"}),
     "GET /notes": LIST,
+    "GET /mppts": LIST,
     "POST /orders": Sample(
         body={
             **_PURCHASE,
@@ -143,6 +144,8 @@ SAMPLES: Mapping[str, Sample] = {
     "POST /orders/flutterwave/check/public": Sample(body={"id": Of("order")}),
     "POST /orders/flutterwave/cancel/public": Sample(body={"id": Of("order")}),
     "POST /orders/flutterwave/verify": Sample(body={"external_reference": Of("order_reference")}),
+    "GET /poles": LIST,
+    "GET /routers": LIST,
     "POST /telegram/link": Sample(body={"telegram_id": "tg-1", "telegram_link_token": "sample"}),
     "GET /telegram/accounts/{telegram_id}": Sample(path={"telegram_id": "tg-1"}),
     "POST /user-admin/invite-member": Sample(

@@ -10,6 +10,7 @@ from nxt_adapters.memory.fieldwork import MemoryIssueRegister, MemoryNoteRegiste
 from nxt_adapters.memory.gateways import MemoryGatewayRegister, MemoryInstallSessions
 from nxt_adapters.memory.grid_hardware import MemoryGridHardware
 from nxt_adapters.memory.grid_register import MemoryGridRegister
+from nxt_adapters.memory.infrastructure import MemoryInfrastructure
 from nxt_adapters.memory.meter_register import MemoryMeterRegister
 from nxt_adapters.memory.people import MemoryPeopleRegister, MemoryTenantRegister
 from nxt_domain.identity.scope import Scope
@@ -81,6 +82,11 @@ class MemoryTenantRepositories:
     def tenants(self) -> MemoryTenantRegister:
         """Organizations."""
         return MemoryTenantRegister(self._database, self._scope)
+
+    @cached_property
+    def infrastructure(self) -> MemoryInfrastructure:
+        """What stands on grids."""
+        return MemoryInfrastructure(self._database, self._scope)
 
     @cached_property
     def install_sessions(self) -> MemoryInstallSessions:

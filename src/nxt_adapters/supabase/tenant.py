@@ -14,6 +14,7 @@ from nxt_adapters.supabase.contract_register import (
 from nxt_adapters.supabase.gateway_register import PostgresGatewayRegister, PostgresInstallSessions
 from nxt_adapters.supabase.grid_hardware import PostgresGridHardware
 from nxt_adapters.supabase.grid_register import PostgresGridRegister
+from nxt_adapters.supabase.infrastructure import PostgresInfrastructure
 from nxt_adapters.supabase.issue_register import PostgresIssueRegister
 from nxt_adapters.supabase.meter_register import PostgresMeterRegister
 from nxt_adapters.supabase.note_register import PostgresNoteRegister
@@ -87,6 +88,11 @@ class TenantRepositories:
     def tenants(self) -> PostgresTenantRegister:
         """Organizations."""
         return PostgresTenantRegister(self._connection, self._scope)
+
+    @cached_property
+    def infrastructure(self) -> PostgresInfrastructure:
+        """What stands on grids."""
+        return PostgresInfrastructure(self._connection, self._scope)
 
     @cached_property
     def install_sessions(self) -> PostgresInstallSessions:

@@ -99,3 +99,18 @@ class InstallSessionView:
     last_metering_hardware_import_id: int | None
     meter: None
     dcu: DcuView | None
+
+
+@attrs.frozen(kw_only=True)
+class RouterView:
+    """A grid's router, as the vendor of its network sees it."""
+
+    id: int
+    created_at: datetime
+    external_reference: str
+    external_system: str
+    is_online: bool
+    is_online_updated_at: datetime | None
+    deleted_at: datetime | None
+    grid_id: int | None
+    rls_organization_id: int | None

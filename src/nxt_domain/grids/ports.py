@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from nxt_domain.grids.connectivity import HardwareFacts
+from nxt_domain.grids.hardware_views import MpptView, PoleView, RouterView
 from nxt_domain.grids.model import Gateway, GridTwin
 from nxt_domain.grids.pbg_connections import PbgConnection
 from nxt_domain.grids.views import GridView, GridWithOrganization
@@ -61,3 +62,16 @@ class GridHardware(Protocol):
 
     async def pbg_connections(self, grid_id: int, meter_ids: Collection[int]) -> Mapping[int, PbgConnection]:
         """Read some of those meters, in one statement; one that is gone meanwhile is left out."""
+
+
+class Infrastructure(Protocol):
+    """Live things on the grids of a scope, by ascending id, one statement per page; ``grid_id`` narrows to one grid."""
+
+    async def mppts(self, window: Window, *, grid_id: int | None = None) -> Page[MpptView]:
+        """List solar chargers and PV inverters."""
+
+    async def poles(self, window: Window, *, grid_id: int | None = None) -> Page[PoleView]:
+        """List poles."""
+
+    async def routers(self, window: Window, *, grid_id: int | None = None) -> Page[RouterView]:
+        """List routers."""

@@ -8,6 +8,7 @@ from nxt_domain.grids.use_cases.assign_gateways import GatewayInstalls
 from nxt_domain.grids.use_cases.gateways import ReadGateways, StockGateway, UpdateGateways
 from nxt_domain.grids.use_cases.metering_hardware import DownloadPbgConnections, ReadConnectivity
 from nxt_domain.grids.use_cases.read_grids import ReadGrids
+from nxt_domain.grids.use_cases.read_infrastructure import ReadInfrastructure
 from nxt_domain.grids.use_cases.update_grids import UpdateGrids
 
 
@@ -20,6 +21,7 @@ class SiteServices:
     read_connectivity: ReadConnectivity
     read_gateways: ReadGateways
     read_grids: ReadGrids
+    read_infrastructure: ReadInfrastructure
     stock_gateway: StockGateway
     update_gateways: UpdateGateways
     update_grids: UpdateGrids

@@ -10,6 +10,7 @@ from nxt_domain.grids.use_cases.assign_gateways import GatewayInstalls
 from nxt_domain.grids.use_cases.gateways import ReadGateways, StockGateway, UpdateGateways
 from nxt_domain.grids.use_cases.metering_hardware import DownloadPbgConnections, ReadConnectivity
 from nxt_domain.grids.use_cases.read_grids import ReadGrids
+from nxt_domain.grids.use_cases.read_infrastructure import ReadInfrastructure
 from nxt_domain.grids.use_cases.update_grids import UpdateGrids
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
@@ -32,6 +33,7 @@ class Sites(containers.DeclarativeContainer):
         ),
         read_connectivity=providers.Singleton(ReadConnectivity, begin),
         read_grids=providers.Singleton(ReadGrids, begin),
+        read_infrastructure=providers.Singleton(ReadInfrastructure, begin),
         read_gateways=providers.Singleton(ReadGateways, begin),
         stock_gateway=providers.Singleton(StockGateway, begin),
         update_gateways=providers.Singleton(UpdateGateways, begin),
