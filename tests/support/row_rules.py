@@ -81,6 +81,7 @@ MEANING: Mapping[str, Condition] = {
     r.REPORTED: lambda row, _: row["is_hidden_from_reporting"] is False,
     r.REPORTED_GRID: lambda row, who: row["grid_id"] not in who.hidden_grids,
     r.REPORTED_ORDER: lambda row, _: row["meta_is_hidden_from_reporting"] is False,
+    r.JUST_MADE: lambda _row, _who: False,  # the world is older than what is tried on it
     "connection_id is null": lambda row, _: row["connection_id"] is None,
     "telegram_id is null": lambda row, _: row["telegram_id"] is None,
     "order_status = 'IGNORED'": lambda row, _: row["order_status"] == "IGNORED",

@@ -27,6 +27,13 @@ CONNECTION: Mapping[str, object] = {
     "is_commercial": False,
     "is_residential": True,
 }
+SUBMISSION: Mapping[str, object] = {
+    "author_full_name": "Somebody",
+    "author_email": "somebody@example.org",
+    "author_organization_name": "Power of the hills",
+    "site_name": "Oke Agbede",
+    "site_details": {},
+}
 _ORDER = {"amount": 5, "currency": "NGN", "order_status": "INITIALISED", "historical_grid_id": "$grid"}
 _ORDER |= {"rls_organization_id": "$org"}
 _READING = {"meter_interaction_type": "READ_CREDIT", "origin": "USER"}
@@ -201,14 +208,7 @@ ROWS: Sequence[tuple[str, str, Mapping[str, object]]] = (
     (
         "submission",
         "pd_site_submissions",
-        {
-            "author_full_name": "Somebody",
-            "author_email": "somebody@example.org",
-            "author_organization_name": "Power {n}",
-            "site_name": "Site {n}",
-            "site_details": {},
-            "organization_id": "$org",
-        },
+        {**SUBMISSION, "organization_id": "$org"},
     ),
     ("flow_template", "pd_flow_templates", {"name": "Kind {n}"}),
     ("flow", "pd_flows", {"pd_flow_template_id": "$flow_template"}),
@@ -391,7 +391,7 @@ def _insertion(
 
 def _filled(value: object, ids: Mapping[str, object]) -> object:
     if isinstance(value, dict):
-        return Jsonb(value)
+        return json.dumps(value)  # as text, which geometry takes like jsonb
     if not isinstance(value, str):
         return value
     return ids[value[1:]] if value.startswith("$") else value.format(**ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,32 @@ def check(plane: str, data: Path | None, as_json: bool) -> int:
         ],
     )
     return 1 if any(found.values()) else 0
+
+
+@db.command(epilog=examples("nxt db readers", "nxt db readers deploy/postgres/readers.json"))
+@click.argument("roles", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@data_option
+@json_option
+def readers(roles: Path | None, data: Path | None, as_json: bool) -> int:
+    """Make or change the read-only logins listed in the file ROLES.
+
+    The file is a JSON list of {"role", "reads", "password_variable"}: "reads" is dashboards, automation, chat, or a
+    list of tables; the password is taken from the environment. Without a file: grafana_readonly for dashboards and
+    make_readonly for automation, which get no password. Roles that are not listed stay as they are.
+    """
+    from nxt_entrypoints.database.readers import DEFAULTS, make, read_list  # noqa: PLC0415 - needs the extra
+
+    listed = read_list(roles) if roles else DEFAULTS
+    made = make(plane_urls(data)[0], listed, os.environ)
+    facts = [{"role": one.role, "is_new": one.role in made, "tables": list(one.tables)} for one in listed]
+    emit(
+        {"readers": facts},
+        as_json=as_json,
+        lines=lambda: [
+            f"{one.role}: {'made' if one.role in made else 'changed'}, reads {', '.join(one.tables)}" for one in listed
+        ],
+    )
+    return 0
 
 
 @db.command()

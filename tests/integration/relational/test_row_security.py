@@ -10,7 +10,7 @@ from psycopg import sql
 from tests.support import databases
 from tests.support.databases import Unobtainable
 from tests.support.row_rules import Facts, has_right, may
-from tests.support.tenant_world import CONNECTION, POINT, Row, Who, World
+from tests.support.tenant_world import CONNECTION, POINT, SUBMISSION, Row, Who, World
 
 from nxt_adapters.supabase.policies import RULES, Act
 from nxt_adapters.supabase.tables import metadata
@@ -31,6 +31,11 @@ NEW_ROWS: Mapping[str, Row] = {
     "connections": {**CONNECTION, "customer_id": "$neighbour"},
     "meters": {"external_reference": "47001779999", "external_system": "CALIN", "connection_id": "$unused_connection"},
     "wallets": {"customer_id": "$neighbour"},
+    "pd_site_submissions": SUBMISSION,
+    "pd_sites": {"name": "Another"},
+    "pd_flows": {"pd_flow_template_id": "$flow_template"},
+    "pd_actions": {"name": "Another", "pd_action_type": "END"},
+    "pd_documents": {"google_drive_document_id": "another"},
 }
 # What is tried where a rule says which change it admits; elsewhere a column is set to itself.
 CHANGES: Mapping[str, tuple[str, str]] = {"orders": ("order_status", "'IGNORED'"), "accounts": ("telegram_id", "null")}

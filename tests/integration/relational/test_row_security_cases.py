@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 
 import psycopg
 import pytest
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
-from tests.support.tenant_world import World
+from tests.support.tenant_world import SUBMISSION, World
 
-from nxt_adapters.supabase.policies import RULES, Act
+from nxt_adapters.supabase.policies import RULES, Act, grants_of
 from nxt_adapters.supabase.tables import metadata
 
 MEMBERS = ("member A", "platform member")
@@ -98,17 +99,22 @@ def test_a_sold_grid_changes_hands_in_one_step(world: World) -> None:
     assert seen_by("member A", present | past) == set(past)
 
 
-@pytest.mark.parametrize("who", MEMBERS)
-@pytest.mark.parametrize("table", [name for name, rules in RULES.items() if any(r.columns for r in rules)])
-def test_only_named_columns_are_written(world: World, who: str, table: str) -> None:
-    """[REL-108] [API-210] Where a rule names columns, every other one is refused, whatever the value."""
-    rules = [rule for rule in RULES[table] if rule.columns]
-    for act in (Act.INSERT, Act.UPDATE):
-        open_ = {column for rule in rules if act in rule.acts for column in rule.columns}
-        for column in set(metadata.tables[table].columns.keys()) - open_ if open_ else ():
-            statement = f"update {table} set {column} = {column}"
-            if act is Act.INSERT:
-                statement = f"insert into {table} ({column}) values (null)"
+LIMITED = sorted(
+    {(grant.table, grant.act, grant.role) for name in RULES for grant in grants_of(name, RULES[name]) if grant.column}
+)
+
+
+@pytest.mark.parametrize(("table", "act", "role"), LIMITED)
+def test_only_named_columns_are_written(world: World, table: str, act: Act, role: str) -> None:
+    """[REL-108] [REL-109] [API-210] Where a rule names columns, every other one is refused, whatever the value."""
+    held = [grant for grant in grants_of(table, RULES[table]) if (grant.act, grant.role) == (act, role)]
+    closed = set(metadata.tables[table].columns.keys()) - {grant.column for grant in held}
+    assert closed
+    for column in closed:
+        statement = f"update {table} set {column} = {column}"
+        if act is Act.INSERT:
+            statement = f"insert into {table} ({column}) values (null)"
+        for who in ("anonymous",) if role == "anon" else MEMBERS:
             with pytest.raises(InsufficientPrivilege, match="permission denied"):
                 do(world, who, statement)
 
@@ -240,3 +246,22 @@ def test_the_feed_is_written_in_ones_own_name(world: World) -> None:
         for statement in ("update audits set message = 'x'", "delete from audits"):
             with pytest.raises(InsufficientPrivilege):
                 do(world, who, statement)
+
+
+def test_anybody_proposes_a_site(world: World) -> None:
+    """[REL-108] The form's columns are written, the insert returns its row, and no other one is seen."""
+    form = "insert into pd_site_submissions ({}) values ({}) returning *".format(
+        ", ".join(SUBMISSION), ", ".join(["%s"] * len(SUBMISSION))
+    )
+    values = [json.dumps(value) if isinstance(value, dict) else value for value in SUBMISSION.values()]
+    (row,) = do(world, "anonymous", form, *values)
+    assert (row["site_name"], row["organization_id"]) == ("Oke Agbede", None)
+    assert do(world, "anonymous", "select * from pd_site_submissions") == []
+    with world.acting(world.everybody["anonymous"]):
+        world.session.execute(sql.SQL(form), values)
+        assert len(world.rows("pd_site_submissions")) == 1
+    with pytest.raises(InsufficientPrivilege):
+        do(world, "anonymous", "update pd_site_submissions set site_name = 'x'")
+    for who in ("member A", "customer A", "nobody"):
+        with pytest.raises(InsufficientPrivilege):
+            do(world, who, form, *values)

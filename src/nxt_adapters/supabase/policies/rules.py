@@ -25,6 +25,9 @@ REPORTED_GRID = "grid_id <> all ((select internal.hidden_grid_ids())::integer[])
 REPORTED_ORDER = "meta_is_hidden_from_reporting = false"
 """An order that doesn't say is hidden [REL-93]."""
 
+JUST_MADE = "created_at = (select now())"
+"""Made by the same transaction: its beginning is what the clock says throughout."""
+
 
 def _platform(acts: str = "S", *, check: Sequence[str] = (), columns: Sequence[str] = (), key: str = "id") -> Access:
     return Access(caller=Caller.PLATFORM, acts=acts, check=check, columns=columns, key=key)
@@ -105,9 +108,12 @@ RULES: Mapping[str, Sequence[Access]] = {
     "grids": (_own(by="organization_id"), _platform("S I U"), _lender(REPORTED)),
     "poles": (_own("S I"), _platform("S I")),
     "dcus": _TENANTS,
+    "energy_cabins": _TENANTS,
     "mppts": _TENANTS,
+    "routers": _TENANTS,
     "device_types": (_member(), _platform("I U")),
     "devices": _TENANTS,
+    "device_logs": _TENANTS,
     # Contracts, meters, installation
     "connections": (
         _own(),
@@ -151,6 +157,22 @@ RULES: Mapping[str, Sequence[Access]] = {
     ),
     "transactions": _TENANTS,
     "payouts": (_platform(),),
+    # Project development
+    "pd_site_submissions": (
+        _own(by="organization_id"),
+        _platform("S I U"),
+        Access(caller=Caller.ANONYMOUS, acts="I", columns=_SUBMISSION),
+        # So that an insert may return its row.
+        Access(caller=Caller.ANONYMOUS, acts="S", where=(JUST_MADE,)),
+    ),
+    "pd_sites": (_platform("S I U"),),
+    "pd_flows": (_platform("S I U"),),
+    "pd_actions": (_platform("S I U"),),
+    "pd_documents": (_member(), _platform("I")),
+    "pd_audits": (_member(),),
+    "pd_flow_templates": (_member(),),
+    "pd_action_templates": (_member(),),
+    "pd_document_templates": (_member(),),
 }
 
 VIEWS = (
