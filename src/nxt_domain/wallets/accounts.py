@@ -52,6 +52,21 @@ _KINDS: tuple[tuple[str, AccountKind], ...] = (
 )
 
 
+DISBURSEMENTS = "external:disbursement"
+"""Money paid out to owners of grids [PAY-166]."""
+
+
+class IncomeKind(StrEnum):
+    """What the platform earns, and what rounding and approval leave over."""
+
+    PLATFORM_FEE = "platform_fee"
+    INSURANCE = "insurance"
+    RENTAL = "rental"
+    GATEWAY_FEE = "gateway_fee"
+    PAYOUT_ADJUSTMENT = "payout_adjustment"
+    ROUNDING = "rounding"
+
+
 def merchant_of(organization_id: int | None) -> str:
     """Name the merchant account of an organization; None: the platform's own [PAY-27]."""
     return PLATFORM_MERCHANT if organization_id is None else f"org:{organization_id}"
@@ -89,6 +104,21 @@ def manual_account(currency: Currency = _HOME_CURRENCY) -> str:
 def suspense_account(merchant: str, currency: Currency = _HOME_CURRENCY) -> str:
     """Return the code for money received that fits no order [PAY-79]."""
     return _coded(f"suspense:gateway:{merchant}", currency)
+
+
+def clearing_account(grid_id: int) -> str:
+    """Return the code of the counterpart of a grid's payouts."""
+    return f"clearing:revenue:{grid_id}"
+
+
+def developer_account(organization_id: int) -> str:
+    """Return the code for what is owed to the owner of grids."""
+    return f"payable:developer:{organization_id}"
+
+
+def income_account(kind: IncomeKind) -> str:
+    """Return the code of one of the platform's shares."""
+    return f"income:{kind}"
 
 
 def currency_of(code: str) -> Currency:
