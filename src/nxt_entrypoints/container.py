@@ -16,7 +16,7 @@ from nxt_adapters.internal.hardware_imports import ProvisioningRole
 from nxt_adapters.internal.hourly_reports import TelemetryRole
 from nxt_adapters.socketio.realtime import SocketIoRealtime
 from nxt_adapters.supabase.api_keys import PostgresApiKeys
-from nxt_adapters.supabase.engine import create_engine
+from nxt_adapters.supabase.engine import create_engine, for_reading
 from nxt_adapters.supabase.idempotency import PostgresIdempotencyKeys
 from nxt_adapters.supabase.identity import PostgresAccounts, PostgresGridOwners
 from nxt_adapters.supabase.job_leases import PostgresJobLeases
@@ -26,7 +26,7 @@ from nxt_adapters.supabase.notification_queue import PostgresNotificationQueue
 from nxt_adapters.supabase.outbox import PostgresOutboxQueue
 from nxt_adapters.supabase.secret_store import PostgresSecretStore
 from nxt_adapters.supabase.sessions import PostgresSessions
-from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
+from nxt_adapters.supabase.unit_of_work import SupabaseReading, SupabaseUnitOfWork
 from nxt_adapters.supabase.wakeups import PostgresWakeUps
 from nxt_adapters.system.clock import SystemClock
 from nxt_domain.identity.use_cases import AuthenticateKey, AuthenticateService, AuthenticateUser
@@ -111,9 +111,11 @@ class Container(containers.DeclarativeContainer):
     # One transaction over the relational plane.
     unit_of_work = providers.Factory(SupabaseUnitOfWork, engine, device_messages.provider)
     begin = unit_of_work.provider
+    reading_engine = providers.Singleton(for_reading, engine)
+    begin_reading = providers.Factory(SupabaseReading, reading_engine, device_messages.provider).provider
 
     # Areas of routes.
-    registers = providers.Container(Registers, begin=begin)
+    registers = providers.Container(Registers, begin=begin, begin_reading=begin_reading)
     provisioning_role = providers.Singleton(
         ProvisioningRole,
         base_url=settings.provided.text_or_none.call("TALOS_API"),
@@ -122,6 +124,7 @@ class Container(containers.DeclarativeContainer):
     sites = providers.Container(
         Sites,
         begin=begin,
+        begin_reading=begin_reading,
         clock=clock,
         operations_app=artifact.public.messages.get.call("auditOpsApp", "Ayrton"),
         provisioning_role=provisioning_role,

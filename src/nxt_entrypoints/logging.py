@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TextIO
 
 import structlog
@@ -51,6 +52,7 @@ _SECRETS_IN_TEXT = (
 )
 _QUIET = ("alembic.runtime.migration", "amqtt", "transitions", "gmqtt", "socketio", "engineio", "rq.worker")
 _MAX_DEPTH = 6
+_NAMES = 1024  # more than our lines have; what others send is bounded by it
 
 
 def set_up_logging(
@@ -153,12 +155,11 @@ class Redaction:
         return event
 
     def _clean(self, name: str, value: object, depth: int) -> object:
-        word = name.lower().replace("-", "_")
         if value is None or isinstance(value, bool):
             return value
-        if _is_secret(word):
+        if _is_secret(name):
             return REDACTED
-        if any(part in word for part in _PHONE_WORDS):
+        if _is_phone(name):
             return f"…{str(value)[-4:]}"
         if isinstance(value, str):
             return self._text(value)
@@ -179,10 +180,17 @@ class Redaction:
         return self._secrets.sub(REDACTED, text) if self._secrets else text
 
 
-def _is_secret(word: str) -> bool:
+@lru_cache(maxsize=_NAMES)
+def _is_secret(name: str) -> bool:
+    word = name.lower().replace("-", "_")
     if word in _HARMLESS:
         return False
     parts = word.split("_")
     return any(secret in parts or ("_" in secret and secret in word) for secret in _SECRET_WORDS) or any(
         word.endswith((f"{secret}s", secret)) for secret in _SECRET_WORDS
     )
+
+
+@lru_cache(maxsize=_NAMES)
+def _is_phone(name: str) -> bool:
+    return any(part in name.lower() for part in _PHONE_WORDS)

@@ -18,7 +18,7 @@ from uuid import UUID
 
 import attrs
 import jwt
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert, text
 
 from nxt_adapters.supabase.tables import accounts, api_keys, auth_users, grids, members, organizations
 from nxt_domain.identity.model import Account
@@ -30,7 +30,7 @@ from tests.support.home import command
 _START_WITHIN_S = 60.0
 _NOWHERE = "http://127.0.0.1:9"
 _INHERITED = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-_JWT_SECRET = "shared secret of the identity provider, at least 256 bits of it"
+JWT_SECRET = "shared secret of the identity provider, at least 256 bits of it"
 
 
 @attrs.frozen(kw_only=True)
@@ -49,7 +49,7 @@ def token_of(account: Account, *, lives: timedelta = timedelta(hours=1)) -> str:
         "exp": (datetime.now(UTC) + lives).timestamp(),
         "app_metadata": {"account_id": account.id},
     }
-    return jwt.encode(claims, _JWT_SECRET, algorithm="HS256")
+    return jwt.encode(claims, JWT_SECRET, algorithm="HS256")
 
 
 def put_members(relational_url: str, people: Sequence[Account]) -> None:
@@ -139,7 +139,7 @@ def _environment(stores: Stores) -> Mapping[str, str]:
         "SUPABASE_API_URL": _NOWHERE,
         "SUPABASE_ANON_KEY": "anon",
         "SUPABASE_SERVICE_ROLE_KEY": "service",
-        "SUPABASE_JWT_SECRET": _JWT_SECRET,
+        "SUPABASE_JWT_SECRET": JWT_SECRET,
         "INTERNAL_API_KEY": "inner key",
         "TALOS_API": _NOWHERE,
         "YETI_API": _NOWHERE,
@@ -156,11 +156,12 @@ def _put_member(connection: Connection, one: Account) -> None:
     if connection.execute(organizations.select().where(organizations.c.id == one.organization_id)).first() is None:
         tenant = {"id": one.organization_id, "name": f"Tenant {one.organization_id}"}
         connection.execute(insert(organizations).values(**tenant, organization_type=one.organization_type))
+    # The database makes an account for each login, with an id of its own choice; here the account is given.
+    connection.execute(text("set local session_replication_role = replica"))
     connection.execute(insert(auth_users).values(id=login))
+    connection.execute(text("set local session_replication_role = origin"))
     row = {"id": one.id, "supabase_id": login, "full_name": one.full_name, "organization_id": one.organization_id}
-    # The identity provider's table may have made the account already.
-    if not connection.execute(update(accounts).where(accounts.c.supabase_id == login).values(**row)).rowcount:
-        connection.execute(insert(accounts).values(**row))
+    connection.execute(insert(accounts).values(**row))
     connection.execute(insert(members).values(id=one.member_id, member_type=one.member_type, account_id=one.id))
 
 

@@ -237,11 +237,11 @@ def _told_of_taken_upload_ids() -> Iterator[None]:
         raise Conflict(UPLOAD_ID_TAKEN, code="UPLOAD_ID_TAKEN") from error
 
 
-def _listed(row: RowMapping) -> ListedCustomer:
+def _listed(row: Mapping[str, Any]) -> ListedCustomer:
     return ListedCustomer(**row)
 
 
-def _shown(row: RowMapping) -> ConnectionView:
+def _shown(row: Mapping[str, Any]) -> ConnectionView:
     return ConnectionView(**row)
 
 

@@ -73,6 +73,11 @@ def create_engine(
     return engine
 
 
+def for_reading(engine: AsyncEngine) -> AsyncEngine:
+    """Let a pool's connections run without transactions, where nothing is changed: three round trips less."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
 def _prepare_always(connection: object, _record: object) -> None:
     # The same few statements run all day: let the server keep their plans from the second use on.
     driver_connection = getattr(connection, "driver_connection", None)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.changing import change_rows
-from nxt_adapters.supabase.scoping import among, columns_of, owned_by, page_of
+from nxt_adapters.supabase.scoping import among, columns_of, fields_of, owned_by, page_of, rows_of
 from nxt_adapters.supabase.tables import grids, organizations
 from nxt_domain.grids.views import GridView, GridWithOrganization, OrganizationView
 from nxt_domain.identity.scope import Scope
@@ -43,8 +44,7 @@ class PostgresGridRegister:
             .join(organizations, organizations.c.id == grids.c.organization_id)
             .where(among(grids.c.id, grid_ids), *self._live())
         )
-        rows = (await self._connection.execute(query)).mappings()
-        return {row["id"]: _with_organization(row) for row in rows}
+        return {row["id"]: _with_organization(row) for row in rows_of(await self._connection.execute(query))}
 
     async def page(self, window: Window, *, grid_id: int | None = None) -> Page[GridView]:
         """See ``GridRegister.page``."""
@@ -72,7 +72,6 @@ class PostgresGridRegister:
         return owned_by(self._scope, grids.c.organization_id), grids.c.deleted_at.is_(None)
 
 
-def _with_organization(row: RowMapping) -> GridWithOrganization:
-    owner = {name.removeprefix(_OWNER): value for name, value in row.items() if name.startswith(_OWNER)}
-    own = {name: value for name, value in row.items() if not name.startswith(_OWNER)}
-    return GridWithOrganization(**own, organization=OrganizationView(**owner))
+def _with_organization(row: Mapping[str, Any]) -> GridWithOrganization:
+    owner = OrganizationView(**fields_of(row, OrganizationView, prefix=_OWNER))
+    return GridWithOrganization(**fields_of(row, GridView), organization=owner)

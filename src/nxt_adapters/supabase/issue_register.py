@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, Subquery, select, union
+from sqlalchemy import ColumnElement, Select, Subquery, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.scoping import below, columns_of, owned_by, page_of, page_of_all
@@ -40,7 +41,7 @@ class PostgresIssueRegister:
         return owned_by(self._scope, issues.c.rls_organization_id)
 
 
-def _shown(row: RowMapping) -> IssueView:
+def _shown(row: Mapping[str, Any]) -> IssueView:
     return IssueView(**row)
 
 

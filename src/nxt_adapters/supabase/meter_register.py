@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.scoping import columns_of, owned_by, page_of_all, page_within
@@ -118,7 +118,7 @@ class PostgresMeterSearch:
         return None if row is None else _found(dict(row))
 
 
-def _listed(row: RowMapping) -> MeterView:
+def _listed(row: Mapping[str, Any]) -> MeterView:
     return MeterView(**row)
 
 

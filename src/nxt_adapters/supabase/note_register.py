@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, Subquery, select, union
+from sqlalchemy import Select, Subquery, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.scoping import below, columns_of, owned_by, page_of, page_of_all
@@ -37,7 +38,7 @@ class PostgresNoteRegister:
         return await page_of(self._connection, select(of_grid), of_grid.c.id, window, _shown)
 
 
-def _shown(row: RowMapping) -> NoteView:
+def _shown(row: Mapping[str, Any]) -> NoteView:
     return NoteView(**row)
 
 

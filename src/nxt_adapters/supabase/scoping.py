@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping
+from sys import intern
 from typing import Any, TypeVar
 
 import attrs
@@ -10,9 +11,9 @@ from sqlalchemy import (
     ARRAY,
     Column,
     ColumnElement,
+    CursorResult,
     FromClause,
     Integer,
-    RowMapping,
     Select,
     Table,
     any_,
@@ -55,7 +56,9 @@ def columns_of(table: FromClause, view: type[Any], *, prefix: str = "") -> list[
         view: An attrs class without nested objects.
         prefix: Put before the labels, where several tables meet in one row.
     """
-    return [table.c[field.name].label(prefix + field.name) for field in attrs.fields(view) if field.name in table.c]
+    columns = [table.c[field.name] for field in attrs.fields(view) if field.name in table.c]
+    # A label costs time in each use of the statement.
+    return [column.label(prefix + column.name) for column in columns] if prefix else list(columns)
 
 
 async def page_of(
@@ -63,7 +66,7 @@ async def page_of(
     query: Select[Any],
     key: ColumnElement[int],
     window: Window,
-    make: Callable[[RowMapping], T],
+    make: Callable[[Mapping[str, Any]], T],
 ) -> Page[T]:
     """Read a keyset page in one statement.
 
@@ -80,10 +83,10 @@ async def page_of(
 
 
 async def _page(
-    connection: AsyncConnection, query: Select[Any], window: Window, make: Callable[[RowMapping], T]
+    connection: AsyncConnection, query: Select[Any], window: Window, make: Callable[[Mapping[str, Any]], T]
 ) -> Page[T]:
     # One more than wanted tells whether there is a next page.
-    rows: Sequence[RowMapping] = (await connection.execute(query.limit(window.limit + 1))).mappings().all()
+    rows = rows_of(await connection.execute(query.limit(window.limit + 1)))
     items = rows[: window.limit]
     return Page([make(row) for row in items], items[-1]["id"] if len(rows) > window.limit else None)
 
@@ -94,7 +97,7 @@ async def page_within(
     group: tuple[Column[int], int | None],
     key: Column[int],
     window: Window,
-    make: Callable[[RowMapping], T],
+    make: Callable[[Mapping[str, Any]], T],
 ) -> Page[T]:
     """Read a keyset page of the rows of one group, such as a tenant or a grid.
 
@@ -122,7 +125,7 @@ async def page_of_all(
     scope: Scope,
     table: Table,
     window: Window,
-    make: Callable[[RowMapping], T],
+    make: Callable[[Mapping[str, Any]], T],
 ) -> Page[T]:
     """Read a keyset page of all rows of a scope.
 
@@ -156,3 +159,17 @@ def below(parents: Table, which: ColumnElement[bool], children: Select[Any], win
         children = children.where(children.selected_columns.id > window.after)
     own = children.order_by(children.selected_columns.id).limit(window.limit + 1).lateral()
     return select(own).select_from(parents.join(own, true())).where(which)
+
+
+def rows_of(result: CursorResult[Any]) -> list[dict[str, Any]]:
+    """Return all rows by the names of their columns, ready to make views of: ``View(**row)``.
+
+    A call with many keywords is ten times faster when their names are the very objects that the function knows.
+    """
+    names = [intern(str(name)) for name in result.keys()]  # noqa: SIM118 - it is no mapping
+    return [dict(zip(names, row, strict=True)) for row in result]
+
+
+def fields_of(row: Mapping[str, Any], view: type[Any], *, prefix: str = "") -> dict[str, Any]:
+    """Take out of a row what a view is made of: the columns that ``columns_of`` selected."""
+    return {field.name: row[prefix + field.name] for field in attrs.fields(view)}

@@ -102,11 +102,14 @@ class PostgresTransaction:
         if connection is not None:
             try:
                 if error is None:
-                    await _end_reading(connection)
+                    await self._leave(connection)
             finally:
                 await connection.close()  # rolls back what was not committed
         if isinstance(error, DBAPIError):
             _raise_translated(error)
+
+    async def _leave(self, connection: AsyncConnection) -> None:
+        await _end_reading(connection)
 
 
 async def _end_reading(connection: AsyncConnection) -> None:

@@ -19,4 +19,4 @@ def iso_millis(instant: datetime) -> str:
     Args:
         instant: An aware instant in any zone.
     """
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

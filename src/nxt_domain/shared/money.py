@@ -45,7 +45,9 @@ def quotient(dividend: Decimal, divisor: Decimal) -> Decimal:
 
 def plain(value: Decimal) -> str:
     """Write a decimal without exponent and without trailing zeros: ``1000``, ``1000.5`` [PAY-3]."""
-    text = format(value, "f")
+    text = str(value)  # much faster than a format, and the same but for numbers that it writes with an exponent
+    if "E" in text:
+        text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text

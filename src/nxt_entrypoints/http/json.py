@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import attrs
 import msgspec
@@ -64,33 +65,59 @@ def stored(value: object) -> Json:
 
 def to_plain(value: object) -> object:
     """Reduce a result to what msgspec writes as the contract wants it; unset members are left out."""
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, str):
-        return value.value if isinstance(value, enum.Enum) else value
-    if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items() if item is not msgspec.UNSET}
-    if isinstance(value, Sequence):
-        return [to_plain(item) for item in value]
-    if attrs.has(type(value)):
-        members = {name: getattr(value, name) for name in _names(type(value))}
-        return {name: to_plain(item) for name, item in members.items() if item is not msgspec.UNSET}
-    return _scalar(value)
+    kind = value.__class__
+    return value if kind in _PLAIN else (_reducers.get(kind) or _reducer_of(kind))(value)
 
 
-def _scalar(value: object) -> object:
-    match value:
-        case Decimal():
-            return msgspec.Raw(plain(value).encode())
-        case datetime():
-            return iso_millis(value if value.tzinfo else value.replace(tzinfo=UTC))
-        case date():
-            return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+# A page has thousands of values: what a class needs is found out once, and not for each of them.
+_PLAIN = frozenset({type(None), bool, int, float, str})
+_reducers: dict[type, Callable[[Any], object]] = {}
 
 
-def _names(cls: type[Any]) -> list[str]:
-    return [field.name for field in attrs.fields(cls)]
+def _reducer_of(kind: type) -> Callable[[Any], object]:
+    known: Sequence[tuple[type | UnionType, Callable[[Any], object]]] = (
+        (enum.StrEnum, lambda value: value.value),
+        (str | int | float, lambda value: value),
+        (Mapping, _mapping),
+        (Sequence, lambda value: [to_plain(item) for item in value]),
+        (Decimal, lambda value: msgspec.Raw(plain(value).encode())),
+        (datetime, lambda value: iso_millis(value if value.tzinfo else value.replace(tzinfo=UTC))),
+        (date, date.isoformat),
+    )
+    fitting = (reduce for base, reduce in known if issubclass(kind, base))
+    reduce = next(fitting, None) or (_members_of(kind) if attrs.has(kind) else None)
+    if reduce is None:
+        raise TypeError(f"{kind.__name__} has no JSON form")
+    _reducers[kind] = reduce
+    return reduce
+
+
+def _mapping(value: Mapping[object, object]) -> object:
+    return {str(key): to_plain(item) for key, item in value.items() if item is not msgspec.UNSET}
+
+
+def _members_of(cls: type[Any]) -> Callable[[Any], object]:
+    """Reduce an object's members, but for those whose declared type msgspec writes as it is: most of them."""
+    names = [field.name for field in attrs.fields(cls)]
+    hints = get_type_hints(cls)
+    reduced = [name for name in names if not _is_plain(hints[name])]
+
+    def reduce(value: object) -> object:
+        members = {name: getattr(value, name) for name in names}
+        for name in reduced:
+            item = members[name]
+            if item is msgspec.UNSET:
+                del members[name]
+            else:
+                members[name] = to_plain(item)
+        return members
+
+    return reduce
+
+
+def _is_plain(hint: object) -> bool:
+    options = get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)
+    return all(isinstance(option, type) and issubclass(option, str | int | float | NoneType) for option in options)
 
 
 def _read_fraction(text: str) -> Decimal:
@@ -149,4 +176,5 @@ def _parser_text(error: Exception) -> str:
 _DECODER = msgspec.json.Decoder(float_hook=_read_fraction)
 _CANONICAL = msgspec.json.Encoder(order="sorted")
 _STORED = msgspec.json.Decoder(float_hook=Decimal)
-_ENCODER = msgspec.json.Encoder()
+# A decimal that is declared as something else is a number all the same.
+_ENCODER = msgspec.json.Encoder(decimal_format="number")

@@ -21,14 +21,15 @@ class Registers(containers.DeclarativeContainer):
     """Use cases of one area, over what the process's container lends it."""
 
     begin: providers.Dependency[UnitOfWorkFactory[SupabaseUnitOfWork]] = providers.Dependency()
+    begin_reading: providers.Dependency[UnitOfWorkFactory[SupabaseUnitOfWork]] = providers.Dependency(default=begin)
 
     services = providers.Singleton(
         RegisterServices,
         create_connection=providers.Singleton(CreateConnection, begin),
         change_connections=providers.Singleton(ChangeConnections, begin),
         revise_requested_meters=providers.Singleton(ReviseRequestedMeters, begin),
-        read_contracts=providers.Singleton(ReadContracts, begin),
-        read_fieldwork=providers.Singleton(ReadFieldwork, begin),
-        read_meters=providers.Singleton(ReadMeters, begin),
-        search_meter=providers.Singleton(SearchMeter, begin),
+        read_contracts=providers.Singleton(ReadContracts, begin_reading),
+        read_fieldwork=providers.Singleton(ReadFieldwork, begin_reading),
+        read_meters=providers.Singleton(ReadMeters, begin_reading),
+        search_meter=providers.Singleton(SearchMeter, begin_reading),
     )

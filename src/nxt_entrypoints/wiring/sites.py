@@ -21,6 +21,7 @@ class Sites(containers.DeclarativeContainer):
     """Use cases of one area, over what the process's container lends it."""
 
     begin: providers.Dependency[UnitOfWorkFactory[SupabaseUnitOfWork]] = providers.Dependency()
+    begin_reading: providers.Dependency[UnitOfWorkFactory[SupabaseUnitOfWork]] = providers.Dependency(default=begin)
     clock: providers.Dependency[Clock] = providers.Dependency()
     operations_app: providers.Dependency[str] = providers.Dependency()
     provisioning_role: providers.Dependency[HardwareImports] = providers.Dependency()
@@ -31,10 +32,10 @@ class Sites(containers.DeclarativeContainer):
         gateway_installs=providers.Singleton(
             GatewayInstalls, begin=begin, imports=provisioning_role, clock=clock, app=operations_app
         ),
-        read_connectivity=providers.Singleton(ReadConnectivity, begin),
-        read_grids=providers.Singleton(ReadGrids, begin),
-        read_infrastructure=providers.Singleton(ReadInfrastructure, begin),
-        read_gateways=providers.Singleton(ReadGateways, begin),
+        read_connectivity=providers.Singleton(ReadConnectivity, begin_reading),
+        read_grids=providers.Singleton(ReadGrids, begin_reading),
+        read_infrastructure=providers.Singleton(ReadInfrastructure, begin_reading),
+        read_gateways=providers.Singleton(ReadGateways, begin_reading),
         stock_gateway=providers.Singleton(StockGateway, begin),
         update_gateways=providers.Singleton(UpdateGateways, begin),
         update_grids=providers.Singleton(UpdateGrids, begin),

@@ -12,8 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from nxt_adapters.supabase import engine as engine_module
-from nxt_adapters.supabase.engine import create_engine
+from nxt_adapters.supabase.engine import create_engine, for_reading
 from nxt_adapters.supabase.transaction import PostgresTransaction
+from nxt_adapters.supabase.unit_of_work import SupabaseReading
 
 BACKEND = text("select pg_backend_pid()")
 PLANS = text("select count(*) from pg_prepared_statements where statement like '%id from public.banks%'")
@@ -39,6 +40,20 @@ async def test_reading_keeps_the_plans_of_a_connection(engine: AsyncEngine) -> N
     for _ in range(5):
         await read(engine, READ, id=1)
     assert await read(engine, PLANS) == 1
+
+
+async def test_a_use_case_that_reads_needs_no_transaction(engine: AsyncEngine) -> None:
+    """[REL-185] Its connection keeps its plans too, goes back as it was, and commits nothing by itself."""
+    reading = for_reading(engine)
+    for _ in range(5):
+        async with SupabaseReading(reading, messages_of=lambda connection: NotImplemented) as tx:
+            assert (await tx.connection.execute(READ, {"id": 1})).scalar() is None
+            with pytest.raises(RuntimeError):
+                await tx.commit()
+    assert await read(engine, PLANS) == 1
+    async with PostgresTransaction(engine) as tx:
+        await tx.connection.execute(WRITE)
+    assert await read(engine, HELD) == 0, "the same connections hold transactions again"
 
 
 async def test_what_was_written_and_not_committed_is_gone(engine: AsyncEngine) -> None:

@@ -62,6 +62,18 @@ def test_settlement_beside_pgbench() -> None:
     assert len(costs) == 3
 
 
+def test_routes_beside_bare_handlers() -> None:
+    """Both answer all routes, and the peer's answers have the same rows as ours."""
+    document = report("http_routes.py", "--seconds", "0.2", "--rounds", "1", "--connections", "2")
+    found = figures(document)
+    routes = {case.partition(":")[0] for case in found}
+    assert routes == {"GET /grids/{id}", "GET /grids?limit=100", "GET /customers?limit=100", "POST /connections"}
+    assert all(figure["ours"] > 0 and figure["value"] > 0 for figure in found.values())
+    sizes = {(row[0], row[1]): row[4] for row in document["tables"][0]["rows"]}
+    for route in routes:
+        assert sizes[route, "nxt api"] == pytest.approx(sizes[route, "bare aiohttp"], rel=0.1)
+
+
 def test_the_chain_step_by_step() -> None:
     document = report("chain.py", "--only", "steps", "--orders", "20", "--meters", "5", *NO_PEER)
     assert figures(document)["steps: whole chain, one process"]["ours"] > 0

@@ -122,6 +122,26 @@ def test_results_are_written_as_the_contract_wants() -> None:
     assert encode(result) == b'{"amount":1000,"currency":"NGN","at":"2026-03-10T09:15:02.123Z","token":null}'
 
 
+@attrs.frozen
+class _Held:
+    """Declared as one thing, and holding what a database gave."""
+
+    plain: float
+    text: str | None
+    anything: object
+    one: Currency
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**9), max_value=10**9))
+def test_exact_numbers_stay_exact_wherever_they_stand(amount: Decimal) -> None:
+    """[R12] In a member of any declared type, in a list, in a mapping, by themselves: a number, never a text."""
+    held = _Held(amount, None, {"a": [amount]}, Currency.NGN)  # type: ignore[arg-type]  # that is the point
+    for value in (amount, [amount], {"a": amount}):
+        assert Decimal(encode(value).decode().strip('{}[]"a:')) == amount
+    written = json.loads(encode([held]), parse_float=Decimal, parse_int=Decimal)
+    assert written == [{"plain": amount, "text": None, "anything": {"a": [amount]}, "one": "NGN"}]
+
+
 def test_a_type_without_json_form_is_a_defect() -> None:
     with pytest.raises(TypeError):
         encode(object())

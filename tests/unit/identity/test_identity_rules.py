@@ -191,6 +191,23 @@ async def test_an_account_row_is_remembered_for_ten_seconds() -> None:
     assert (await world.user(token)).full_name == "Renamed"
 
 
+async def test_a_token_is_verified_again_after_ten_seconds_and_never_outlives_itself() -> None:
+    """[API-44] A dashboard's burst of requests costs one verification; there is no leeway at the end of a token."""
+    world = IdentityWorld()
+    token = world.token(MEMBER, expires_at=world.clock.now() + timedelta(seconds=5))
+    await world.user(token)
+    world.clock.advance(timedelta(seconds=5))
+    with pytest.raises(Unauthenticated):
+        await world.user(token)
+    token = world.token(MEMBER)
+    await world.user(token)
+    world.token(MEMBER, subject="another one")  # as if the key that signed it were withdrawn
+    await world.user(token)
+    world.clock.advance(timedelta(seconds=10))
+    with pytest.raises(Unauthenticated):
+        await world.user(token)
+
+
 def test_a_cache_is_bounded_in_age_and_size() -> None:
     """[API-55]"""
     clock = MemoryClock()

@@ -6,34 +6,18 @@ import inspect
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import attrs
 import pytest
+from tests.support.wired import wired
 
 from nxt_entrypoints.api.services import ApiServices
 from nxt_entrypoints.container import Container
-from nxt_entrypoints.demo.environment import DemoAddresses, new_secrets, role_environment
 from nxt_entrypoints.roles.api import ContainerServices
-from nxt_entrypoints.settings.loader import load_settings
-from nxt_entrypoints.settings.roles import Role
-
-NOWHERE = "http://127.0.0.1:9"
-STORES = {
-    "relational_url": "postgresql://nxt:unused@127.0.0.1:9/nxt",
-    "series_url": "postgresql://nxt:unused@127.0.0.1:9/series",
-    "valkey_url": "redis://127.0.0.1:9",
-    "mqtt_url": "mqtt://127.0.0.1:9",
-    "chirpstack_grpc": "127.0.0.1:9",
-}
 
 
 @pytest.fixture
 async def container() -> AsyncIterator[Container]:
-    addresses = {field.name: NOWHERE for field in attrs.fields(DemoAddresses)} | STORES
-    environment = role_environment(DemoAddresses(**addresses), new_secrets())
-    made = Container(settings=load_settings({**environment, "NXT_PORT": "1"}, [Role.API]))
-    yield made
-    await made.engine().dispose()
-    await made.http_session().close()
+    async with wired() as made:
+        yield made
 
 
 def beginnings(thing: object, seen: set[int]) -> Iterator[tuple[str, Any]]:

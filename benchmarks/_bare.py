@@ -1,0 +1,125 @@
+"""The peer of ``http_routes.py``: bare aiohttp handlers that run given SQL with psycopg and write rows as JSON.
+
+They do nothing else: no credential is checked, nothing validated, limited, logged, counted or audited.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import attrs
+import msgspec
+import uvloop
+from aiohttp import web
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_POOL_SIZE = 20  # as the product's [API-204]
+
+
+@attrs.frozen(kw_only=True)
+class Recipe:
+    """What one route does: the statements that were seen once, with the ids of each request instead of those seen.
+
+    Attributes:
+        statements: SQL in psycopg's notation with its parameters.
+        asked_id: What was asked for when the statements were seen; it comes from the path, or from the body.
+        id_field: Of the body; None: the path's ``id``.
+        made_id: What was made then; it comes from the statement that returns an ``id``.
+        changes: Run in a transaction.
+        is_list: Answer with all rows, instead of the first.
+    """
+
+    method: str
+    path: str
+    statements: Sequence[tuple[str, dict[str, Any]]]
+    asked_id: int = 0
+    id_field: str | None = None
+    made_id: int | None = None
+    changes: bool = False
+    is_list: bool = False
+    status: int = 200
+
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+def _reader(recipe: Recipe, pool: AsyncConnectionPool[Any]) -> Handler:
+    """One statement, without a transaction."""
+    ((sql, seen),) = recipe.statements
+
+    async def handle(request: web.Request) -> web.Response:
+        parameters = _with_ids(seen, {recipe.asked_id: int(request.match_info.get("id", 0))})
+        async with pool.connection() as connection:
+            rows = await (await connection.execute(sql.encode(), parameters)).fetchall()
+        return _answer({"items": rows} if recipe.is_list else rows[0], recipe.status)
+
+    return handle
+
+
+def _writer(recipe: Recipe, pool: AsyncConnectionPool[Any]) -> Handler:
+    """Several statements in a transaction; each gets the id that one before it returned."""
+
+    async def handle(request: web.Request) -> web.Response:
+        body = msgspec.json.decode(await request.read())
+        ids, made = {recipe.asked_id: body[recipe.id_field]}, 0
+        async with pool.connection() as connection, connection.transaction():
+            for sql, seen in recipe.statements:
+                cursor = await connection.execute(sql.encode(), _with_ids(seen, ids))
+                rows = await cursor.fetchall() if cursor.description else []
+                if recipe.made_id is not None and not made and sql.startswith("INSERT") and rows:
+                    made = ids[recipe.made_id] = rows[0]["id"]
+        return _answer({"id": made}, recipe.status)
+
+    return handle
+
+
+def _with_ids(seen: dict[str, Any], ids: dict[int, int]) -> dict[str, Any]:
+    return {
+        name: [ids.get(item, item) for item in value] if isinstance(value, list) else ids.get(value, value)
+        for name, value in seen.items()
+    }
+
+
+def _answer(body: object, status: int) -> web.Response:
+    return web.Response(body=_ENCODER.encode(body), status=status, content_type="application/json")
+
+
+async def _application(url: str, recipes: Sequence[Recipe]) -> web.Application:
+    pool = AsyncConnectionPool(
+        url,
+        min_size=_POOL_SIZE,
+        max_size=_POOL_SIZE,
+        kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": 2},
+        open=False,
+    )
+    app = web.Application()
+    for recipe in recipes:
+        handler = _writer(recipe, pool) if recipe.changes else _reader(recipe, pool)
+        app.router.add_route(recipe.method, recipe.path, handler)
+
+    async def open_pool(_app: web.Application) -> None:
+        await pool.open(wait=True)
+
+    app.on_startup.append(open_pool)
+    return app
+
+
+def main() -> None:
+    """Serve recipes until the end."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("port", type=int)
+    parser.add_argument("url")
+    parser.add_argument("recipes")
+    wanted = parser.parse_args()
+    uvloop.install()
+    recipes = [Recipe(**each) for each in json.loads(wanted.recipes)]
+    web.run_app(_application(wanted.url, recipes), host="127.0.0.1", port=wanted.port, access_log=None, print=None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""Requests per second and times to answer of four routes, beside bare aiohttp handlers that run the same SQL.
+
+The routes are those of dashboards: one object (``GET /grids/{id}``), pages of lists (``GET /grids``, whose rows are
+wide, and ``GET /customers``), and a change (``POST /connections``: several rows and their audit in one transaction).
+Ours is ``nxt api`` as it is run: credential, access, tenant's scope, validation, log line, figures, exact numbers. The
+peer runs the very statements that ours sends, through psycopg, and does nothing else; only the tenant rule is in it,
+since it is part of the statements. Both run on the same database and are loaded in turn by one process.
+
+Goal: at least 0.6 of the peer's requests per second, and at most twice its p99.
+
+Run: ``python benchmarks/http_routes.py [--seconds S] [--rounds N] [--json]``
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+import attrs
+from _bare import Recipe
+from _harness import Cell, Figure, Report, Table, arguments, count, progress, publish, run
+from _http_load import Answers, Load, measure, request
+from _http_servers import Recorded, Server, bare, environment_of, product
+from _postgres import ServerCpu, migrated_stack
+from _tenants import credential, own_grid_ids, seed
+
+from nxt_domain.grids.contracts import NewConnection
+from nxt_domain.shared.money import Currency
+from nxt_domain.shared.paging import Window
+from nxt_entrypoints.container import Container
+from nxt_entrypoints.demo.environment import new_secrets
+from nxt_entrypoints.settings.loader import load_settings
+from nxt_entrypoints.settings.roles import Role
+
+_GRIDS = 300
+_PAGE = 100
+_GOAL_PER_S = 0.6
+_GOAL_P99 = 2.0
+
+
+@attrs.frozen(kw_only=True)
+class Case:
+    """One route under load.
+
+    Attributes:
+        recipe: How the peer answers it.
+        requests: What is asked, headers included.
+    """
+
+    name: str
+    recipe: Recipe
+    requests: Sequence[bytes]
+
+
+@attrs.frozen(kw_only=True)
+class Turn:
+    """What one server did under one load, and what its process and the database's spent per request."""
+
+    answers: Answers
+    server_ms: float
+    database_ms: float
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = arguments(__doc__)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each turn (default: 4)")
+    parser.add_argument("--rounds", type=count, default=3, help="turns of each server and route (default: 3)")
+    parser.add_argument("--connections", type=count, default=8, help="asked at once (default: 8)")
+    wanted = parser.parse_args()
+    report = run(compare(wanted.seconds, wanted.rounds, wanted.connections))
+    publish(report, as_json=wanted.json)
+
+
+async def compare(seconds: float, rounds: int, connections: int) -> Report:
+    """Load both servers in turn, route by route."""
+    secrets = new_secrets()
+    async with migrated_stack() as stack:
+        await asyncio.to_thread(seed, stack.relational_url, grids=_GRIDS, customers=_GRIDS)
+        environment = environment_of(stack, secrets)
+        cases = await _cases(environment, credential(secrets.jwt_secret))
+        recipes = [case.recipe for case in cases]
+        async with product(environment) as ours, bare(stack.relational_url, recipes) as theirs:
+            database = ServerCpu.of(stack)
+            load = Load(url="", requests=(), connections=connections, seconds=seconds)
+            turns = {case.name: await _take_turns((theirs, ours), case, load, database, rounds) for case in cases}
+    return _report(turns)
+
+
+async def _cases(environment: Mapping[str, str], headers: Mapping[str, str]) -> Sequence[Case]:
+    """Run each use case once, in this process, and hand the peer what it sent to the database."""
+    container = Container(settings=load_settings({**environment, "NXT_PORT": "1"}, [Role.API]))
+    recorded, ids = Recorded.of(container), own_grid_ids(_GRIDS)
+    shuffled = random.Random(1).sample(ids, len(ids))
+    caller = await container.authenticate_user()(headers["Authorization"].removeprefix("Bearer "))
+    recorded.take()
+    grids, registers = container.sites().services().read_grids, container.registers().services()
+    await grids.one(caller, ids[0])
+    one = recorded.take()
+    await grids.page(caller, Window(limit=_PAGE))
+    page = recorded.take()
+    await registers.read_contracts.customers(caller, Window(limit=_PAGE))
+    customers = recorded.take()
+    made = await registers.create_connection(caller, _connection(ids[0]), [])
+    creation = recorded.take()
+    await container.engine().dispose()
+    return [
+        Case(
+            name="GET /grids/{id}",
+            recipe=Recipe(method="GET", path="/grids/{id}", statements=one, asked_id=ids[0]),
+            requests=[request("GET", f"/grids/{grid_id}", headers) for grid_id in shuffled],
+        ),
+        *(
+            Case(
+                name=f"GET {path}?limit={_PAGE}",
+                recipe=Recipe(method="GET", path=path, statements=statements, is_list=True),
+                requests=[request("GET", f"{path}?limit={_PAGE}", headers)],
+            )
+            for path, statements in (("/grids", page), ("/customers", customers))
+        ),
+        Case(
+            name="POST /connections",
+            recipe=Recipe(
+                method="POST",
+                path="/connections",
+                statements=creation,
+                asked_id=ids[0],
+                id_field="customer_id",
+                made_id=made,
+                changes=True,
+                status=201,
+            ),
+            requests=[request("POST", "/connections", headers, _body(customer_id)) for customer_id in shuffled],
+        ),
+    ]
+
+
+def _connection(customer_id: int) -> NewConnection:
+    uses = {"is_public": False, "is_commercial": False, "is_residential": True}
+    return NewConnection(customer_id=customer_id, currency=Currency.NGN, women_impacted=2, **uses)
+
+
+def _body(customer_id: int) -> bytes:
+    uses = {"is_public": False, "is_commercial": False, "is_residential": True}
+    fields = {"customer_id": customer_id, "currency": "NGN", "women_impacted": 2, "requested_meters": [], **uses}
+    return json.dumps(fields).encode()
+
+
+async def _take_turns(
+    servers: Sequence[Server], case: Case, load: Load, database: ServerCpu, rounds: int
+) -> Mapping[str, Sequence[Turn]]:
+    turns: dict[str, list[Turn]] = {server.name: [] for server in servers}
+    for number in range(rounds):
+        progress(f"{case.name}, round {number + 1} of {rounds}")
+        for server in servers:
+            asked = attrs.evolve(load, url=server.url, requests=case.requests, status=case.recipe.status)
+            turns[server.name].append(await _turn(server, asked, database))
+    return turns
+
+
+async def _turn(server: Server, load: Load, database: ServerCpu) -> Turn:
+    server_s, database_s = server.cpu_seconds(), database.seconds()
+    answers = await measure(load)
+    return Turn(
+        answers=answers,
+        server_ms=(server.cpu_seconds() - server_s) / answers.count * 1e3,
+        database_ms=(database.seconds() - database_s) / answers.count * 1e3,
+    )
+
+
+def _report(turns: Mapping[str, Mapping[str, Sequence[Turn]]]) -> Report:
+    figures: list[Figure] = []
+    rows: list[Sequence[Cell]] = []
+    for case, by_server in turns.items():
+        (peer, theirs), (_, ours) = by_server.items()
+        for label, what, unit in (("requests", "per_s", "/s"), ("p50", "p50_ms", "ms"), ("p99", "p99_ms", "ms")):
+            figures.append(_figure(f"{case}: {label}", what, unit, peer, ours, theirs))
+        rows += [(case, name, *_costs(each)) for name, each in by_server.items()]
+    columns = ("route", "server", "its CPU ms/request", "PostgreSQL ms/request", "bytes", "generator's CPU")
+    goal = f"goal: requests at least {_GOAL_PER_S:g}x, p99 at most {_GOAL_P99:g}x; medians of the turns"
+    return Report(
+        benchmark="http_routes",
+        figures=figures,
+        tables=[Table(title="what a request costs", columns=columns, rows=rows)],
+        notes=[goal],
+    )
+
+
+def _figure(case: str, what: str, unit: str, peer: str, ours: Sequence[Turn], theirs: Sequence[Turn]) -> Figure:
+    def typical(turns: Sequence[Turn]) -> float:
+        return median(getattr(turn.answers, what) for turn in turns)
+
+    return Figure(case=case, ours=typical(ours), unit=unit, beside=peer, value=typical(theirs))
+
+
+def _costs(turns: Sequence[Turn]) -> tuple[float, float, int, float]:
+    return (
+        median(turn.server_ms for turn in turns),
+        median(turn.database_ms for turn in turns),
+        round(median(turn.answers.bytes_mean for turn in turns)),
+        median(turn.answers.client_cpu for turn in turns),
+    )
+
+
+if __name__ == "__main__":
+    main()
