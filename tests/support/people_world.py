@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Protocol
@@ -12,9 +13,11 @@ from dependency_injector import providers
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from nxt_adapters.gotrue.admin import GoTrueIdentityProvider
 from nxt_adapters.memory.logins import MemoryIdentityProvider
 from nxt_adapters.memory.signing import MemorySigner
 from nxt_adapters.memory.unit_of_work import MemoryPlane
+from nxt_adapters.resilience import CallPolicy, RetryPolicy
 from nxt_adapters.supabase.engine import create_engine, psycopg_url
 from nxt_adapters.supabase.logins import PostgresIdentityProvider
 from nxt_adapters.supabase.tables import accounts, audits, grids, members, organizations, outbox_tasks, wallets
@@ -30,6 +33,9 @@ from nxt_domain.identity.scope import PLATFORM
 from nxt_domain.identity.use_cases.charting_tokens import IssueChartingTokens
 from nxt_domain.shared.errors import DomainError, Unavailable
 from nxt_entrypoints.settings.artifact import Deployment
+from nxt_entrypoints.simulators.process import Simulators, SimulatorsConfig
+from nxt_entrypoints.simulators.supabase.sessions import project_key
+from nxt_entrypoints.simulators.supabase.simulator import SupabaseConfig
 from nxt_entrypoints.wiring.people import People
 
 PLATFORM_ID, SUNNY, OTHER, LENDER = 2, 7, 8, 9
@@ -144,7 +150,7 @@ class MemoryPeople:
 
 
 class PostgresPeople:
-    """Args: url of a migrated database; provider in place of the local one."""
+    """A world in a database; ``provider`` keeps the logins in place of the database itself."""
 
     def __init__(self, url: str, provider: IdentityProvider | None = None) -> None:
         self.pool = create_engine(url, pool_size=4)
@@ -213,6 +219,22 @@ class PostgresPeople:
     async def close(self) -> None:
         await self.pool.dispose()
         await self.owner.dispose()
+
+
+@asynccontextmanager
+async def with_stand_in(url: str) -> AsyncIterator[PostgresPeople]:
+    """Lend a world whose logins are kept by the stand-in of Supabase Auth, over a socket, in the same database."""
+    secret = "a-secret-of-at-least-thirty-two-characters"
+    service = project_key(secret, "service_role")
+    config = SupabaseConfig(jwt_secret=secret, anon_key="anon", service_role_key=service, relational_url=url)
+    async with Simulators(SimulatorsConfig(supabase=config)) as sims:
+        policy = CallPolicy(timeout_s=5.0, retry=RetryPolicy(attempts=1))
+        gotrue = GoTrueIdentityProvider(sims.urls["supabase"], service, policy=policy)
+        people = PostgresPeople(url, gotrue)
+        await people.found()
+        yield people
+        await people.close()
+        await gotrue.close()
 
 
 TENANTS = (

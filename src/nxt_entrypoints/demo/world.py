@@ -221,7 +221,7 @@ async def _seed_logins(relational_url: str, operator: SeededOperator, demo_secre
     store = PostgresUserStore(relational_url)
     try:
         login = operator.admin
-        await store.add(
+        await store.put(
             AuthUser(
                 id=login.user_id,
                 email=login.email,

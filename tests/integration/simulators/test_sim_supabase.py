@@ -232,7 +232,7 @@ async def test_users_live_in_the_relational_database(relational_url, http):
     url = relational_url.replace("postgresql://", "postgresql+psycopg://")
     seed(relational_url, Baseline())
     store = PostgresUserStore(url)
-    await store.add(USER)
+    await store.put(USER)
     config = SimulatorsConfig(supabase=SupabaseConfig(jwt_secret=SECRET, anon_key=ANON, relational_url=relational_url))
     async with Simulators(config) as sims:
         address = sims.urls["supabase"]
@@ -241,7 +241,7 @@ async def test_users_live_in_the_relational_database(relational_url, http):
         assert body["user"]["app_metadata"]["account_id"] == 5
         assert (await call(http, "GET", f"{address}/auth/v1/user", bearer(body["access_token"])))[0] == 200
         assert (await grant(http, address, phone="+2348012345678", password="right password"))[0] == 200
-        await store.add(attrs.evolve(USER, encrypted_password=hash_password("new password")))
+        await store.put(attrs.evolve(USER, encrypted_password=hash_password("new password")))
         assert (await grant(http, address))[0] == 400
         assert (await grant(http, address, email=USER.email, password="new password"))[0] == 200
         with psycopg.connect(relational_url.replace("+psycopg", ""), autocommit=True) as connection:
