@@ -1,19 +1,24 @@
-"""The numbered steps of each schema form one chain [REL-173]."""
+"""Migrations are one line of numbered steps on each plane."""
 
 from __future__ import annotations
+
+import warnings
 
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from tests.unit.repository.repository_files import ROOT
+
+from nxt_entrypoints.database.migrate import Plane, script_location
 
 
 @pytest.mark.parametrize("plane", ["relational", "telemetry"])
-def test_steps_follow_one_another_by_their_numbers(plane: str) -> None:
+def test_revisions_follow_each_other(plane: Plane) -> None:
+    """[REL-173] Two branches that took the same number are noticed before they meet in a database."""
     config = Config()
-    config.set_main_option("script_location", str(ROOT / "alembic" / plane))
-    steps = list(ScriptDirectory.from_config(config).walk_revisions())[::-1]
-    numbers = [step.revision for step in steps]
-    assert numbers == [f"{place:04d}" for place in range(1, len(steps) + 1)]
-    assert [step.down_revision for step in steps] == [None, *numbers[:-1]]
-    assert all(step.module.__file__ and f"{step.revision}_" in step.module.__file__ for step in steps)
+    config.set_main_option("script_location", str(script_location(plane)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        steps = list(ScriptDirectory.from_config(config).walk_revisions())
+    numbers = [step.revision for step in reversed(steps)]
+    assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)]
+    assert [step.down_revision for step in reversed(steps)] == [None, *numbers[:-1]]

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-STEPS = Path(__file__).with_name("0008")
+STEPS = Path(__file__).with_name("0009")
 
 
 def upgrade() -> None:
