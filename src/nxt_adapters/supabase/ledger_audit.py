@@ -145,7 +145,9 @@ _RULES = {
         join internal.ledger_accounts a on a.id = p.account_id and a.account_class = 'SUSPENSE'
         where e.entry_type = 'GATEWAY_SUSPENSE' and e.created_at < now() - interval '24 hours' and a.balance > 0
             and not exists (
-                select from internal.ledger_entries r where r.idempotency_key like 'suspense:' || e.id || ':%')
+                select from internal.suspense_resolutions r
+                left join public.orders o on o.id = r.order_id
+                where r.entry_id = e.id and (r.state = 'REFUNDED' or o.order_status = 'COMPLETED'))
     """,
 }
 

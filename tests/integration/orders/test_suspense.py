@@ -13,6 +13,7 @@ from tests.support.payments_postgres import PostgresWorld
 from tests.support.payments_stores import STORES, open_world, settle_all
 from tests.support.payments_world import SYSTEM_WALLET, PaymentsWorld
 
+from nxt_adapters.supabase.engine import create_engine
 from nxt_adapters.supabase.ledger_audit import PostgresLedgerAudit
 from nxt_domain.identity.model import MemberType, Principal
 from nxt_domain.orders.ports import GatewayFailed
@@ -83,6 +84,27 @@ async def test_a_credit_gives_energy_for_what_was_received(world: PaymentsWorld,
         findings = await PostgresLedgerAudit(world.engine).findings()
         assert [finding for finding in findings if finding.rule != "COMMAND_MISSING"] == []
         assert world.one("select reason from internal.audit_log where action = 'suspense.credit'") == "payer mistyped"
+
+
+async def test_old_suspense_is_a_finding_until_it_is_resolved(relational_url: str, finance: Principal) -> None:
+    """[PAY-133] Money that nobody decides about for a day; a decision alone is not enough, it must be carried out."""
+    world = PostgresWorld(relational_url, create_engine(relational_url, pool_size=2))
+    world.all("insert into accounts (id) select generate_series(1, 9) on conflict do nothing returning id")
+    entry_id = await suspended(world)
+
+    async def rules() -> list[str]:
+        return [finding.rule for finding in await PostgresLedgerAudit(world.engine).findings()]
+
+    assert "SUSPENSE_OLD" not in await rules()
+    world.owner.execute("set session_replication_role = replica")
+    world.owner.execute("update internal.ledger_entries set created_at = now() - interval '25 hours'")
+    world.owner.execute("set session_replication_role = origin")
+    assert "SUSPENSE_OLD" in await rules()
+    await resolving(world)(finance, entry_id, CREDIT, world.agent_wallet, "payer mistyped")
+    assert "SUSPENSE_OLD" in await rules()
+    await settle_all(world)
+    assert "SUSPENSE_OLD" not in await rules()
+    await world.close()
 
 
 async def test_a_refund_empties_suspense_when_the_gateway_confirms_it(world: PaymentsWorld, finance: Principal) -> None:
