@@ -80,6 +80,7 @@ class Container(containers.DeclarativeContainer):
     valkey = providers.Singleton(Redis.from_url, settings.provided.valkey_url)
     http_session = providers.Singleton(ClientSession)
     secret_box = providers.Singleton(secret_box, settings)
+    secret_store = providers.Singleton(PostgresSecretStore, engine, secret_box)
     outbox_queue = providers.Singleton(PostgresOutboxQueue, engine)
     idempotency_keys = providers.Singleton(PostgresIdempotencyKeys, engine)
     job_leases = providers.Singleton(PostgresJobLeases, engine, name)
@@ -109,7 +110,7 @@ class Container(containers.DeclarativeContainer):
     chirpstack_ingress = providers.Singleton(metering.chirpstack_ingress, settings)
 
     # One transaction over the relational plane.
-    unit_of_work = providers.Factory(SupabaseUnitOfWork, engine, device_messages.provider)
+    unit_of_work = providers.Factory(SupabaseUnitOfWork, engine, device_messages.provider, secret_box.provider)
     begin = unit_of_work.provider
     reading_engine = providers.Singleton(for_reading, engine)
     begin_reading = providers.Factory(SupabaseReading, reading_engine, device_messages.provider).provider
@@ -195,9 +196,6 @@ class Container(containers.DeclarativeContainer):
     fulfil_top_up = providers.Singleton(
         FulfilTopUp, begin=begin, top_ups=top_ups, complete=complete_top_up, clock=clock
     )
-
-    # Secrets at rest.
-    secret_store = providers.Singleton(PostgresSecretStore, engine, secret_box)
 
     # News and messages to people.
     realtime = providers.Singleton(SocketIoRealtime, valkey)

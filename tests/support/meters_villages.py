@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,7 +23,9 @@ from nxt_adapters.memory.wakeups import MemoryWakeUps
 from nxt_adapters.supabase.engine import create_engine, load_json
 from nxt_adapters.supabase.messages import PostgresDeviceMessages
 from nxt_adapters.supabase.outbox import PostgresOutboxQueue
+from nxt_adapters.supabase.secret_store import PostgresSecretStore
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
+from nxt_adapters.system.secret_box import AesGcmBox
 from nxt_domain.grids.model import CommunicationProtocol, Gateway, MeterPhase
 from nxt_domain.messaging.model import (
     DeviceMessage,
@@ -89,6 +93,12 @@ class MemoryVillage(MetersWorld):
         meter = attrs.evolve(rows[meter_id].meter, **changes)
         rows[meter_id] = attrs.evolve(rows[meter_id], meter=meter, is_deleted=is_deleted)
 
+    async def give_key(self, meter_id: int, key: str) -> None:
+        self.begin().decoder_keys.know(meter_id, key)
+
+    async def lose_key(self, meter_id: int) -> None:
+        self.begin().decoder_keys.lose(meter_id)
+
     async def age(self, interaction_id: int, step: timedelta) -> None:
         rows = self.plane.database.table("meter_interactions")
         row = rows[interaction_id]
@@ -151,6 +161,10 @@ class MemoryVillage(MetersWorld):
         return [(meter_id, minute, each.token) for (meter_id, minute), each in sorted(rows.items())]
 
 
+def _new_box() -> AesGcmBox:
+    return AesGcmBox(f"test:{base64.b64encode(os.urandom(32)).decode()}")
+
+
 class PostgresVillage(MetersWorld):
     """The village in PostgreSQL, whose clock is near the database's own.
 
@@ -163,6 +177,7 @@ class PostgresVillage(MetersWorld):
         self.clock = MemoryClock(datetime.now(UTC).replace(microsecond=0))
         self.wakeups = MemoryWakeUps()
         self.engine = engine
+        self.box = _new_box()
         self.outbox_queue = PostgresOutboxQueue(engine)
         self.new_id = UlidFactory(self.clock)
         self.couriers = stub_couriers(self.new_id)
@@ -176,6 +191,7 @@ class PostgresVillage(MetersWorld):
             lambda connection: PostgresDeviceMessages(
                 connection, couriers=self.couriers, new_id=self.new_id, policy=DeliveryPolicy()
             ),
+            lambda: self.box,
         )
 
     async def close(self) -> None:
@@ -224,6 +240,18 @@ class PostgresVillage(MetersWorld):
                 continue
             column = _COLUMNS.get(name, name)
             self.run(f"update meters set {column} = %s where id = %s", value, meter_id)
+
+    async def give_key(self, meter_id: int, key: str) -> None:
+        self.run("update meters set decoder_key = %s where id = %s", key, meter_id)
+
+    async def seal_keys(self) -> None:
+        """Do what the jobs role does every few seconds."""
+        await PostgresSecretStore(self.engine, self.box).empty_inbox()
+
+    async def lose_key(self, meter_id: int) -> None:
+        await self.give_key(meter_id, "0" * 16)
+        await self.seal_keys()
+        self.box = _new_box()
 
     async def age(self, interaction_id: int, step: timedelta) -> None:
         self.run(

@@ -79,6 +79,14 @@ class MetersWorld:
         """Change fields of ``Meter``: last_seen_at, power_limit_w, phase, protocol…"""
         raise NotImplementedError
 
+    async def give_key(self, meter_id: int, key: str) -> None:
+        """Write a meter's decoder key as a client does; an empty text deletes it."""
+        raise NotImplementedError
+
+    async def lose_key(self, meter_id: int) -> None:
+        """Let a meter's decoder key be sealed with a data key that is not at hand."""
+        raise NotImplementedError
+
     async def age(self, interaction_id: int, step: timedelta) -> None:
         """Let an interaction have happened earlier."""
         raise NotImplementedError

@@ -31,6 +31,7 @@ class FarVendor:
     """
 
     vendor_id = "far"
+    needs_decoder_key = False
 
     def __init__(self) -> None:
         self.requests: list[TokenRequest] = []

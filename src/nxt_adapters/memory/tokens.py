@@ -1,4 +1,4 @@
-"""The record of tokens in memory."""
+"""The record of tokens, and meters' keys, in memory."""
 
 from __future__ import annotations
 
@@ -11,8 +11,39 @@ import attrs
 from nxt_adapters.memory.database import MemoryDatabase
 from nxt_adapters.memory.meters import MeterRow
 from nxt_domain.shared.errors import Conflict
+from nxt_domain.shared.secrets import SecretLost, SecretText
 from nxt_domain.tokens.model import TokenReservation
 from nxt_domain.tokens.rules import minute_of
+
+
+class MemoryDecoderKeys:
+    """Implements ``DecoderKeys``.
+
+    Args:
+        database: Shared with the other fakes.
+    """
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._keys: dict[int, SecretText | None] = database.table("decoder_keys")
+
+    def know(self, meter_id: int, key: str) -> None:
+        """Give a meter its key; an empty text takes it away."""
+        self._keys[meter_id] = SecretText(key)
+
+    def lose(self, meter_id: int) -> None:
+        """Let a meter's key be sealed with a data key that nobody has."""
+        self._keys[meter_id] = None
+
+    async def of_meters(self, meter_ids: Collection[int]) -> Mapping[int, SecretText]:
+        """See ``DecoderKeys.of_meters``."""
+        found: dict[int, SecretText] = {}
+        for meter_id in set(meter_ids) & set(self._keys):
+            key = self._keys[meter_id]
+            if key is None:
+                raise SecretLost("The data key of a decoder key is not at hand")
+            if key.reveal():
+                found[meter_id] = key
+        return found
 
 
 class MemoryTokenIssues:

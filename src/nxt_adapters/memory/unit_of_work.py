@@ -24,7 +24,7 @@ from nxt_adapters.memory.payments import MemoryPayments
 from nxt_adapters.memory.people import MemoryAccountRegister, MemoryChatAccounts
 from nxt_adapters.memory.plugins import StubPull, StubPush
 from nxt_adapters.memory.tenant import MemoryTenantRepositories
-from nxt_adapters.memory.tokens import MemoryTokenIssues
+from nxt_adapters.memory.tokens import MemoryDecoderKeys, MemoryTokenIssues
 from nxt_adapters.memory.wakeups import MemoryWakeUps
 from nxt_domain.identity.scope import Scope
 from nxt_domain.messaging.ports import Courier, DeviceMessages
@@ -56,6 +56,7 @@ class MemoryUnitOfWork(MemoryPayments):
         self.state_events = MemoryStateEvents(database)
         self.grids = MemoryGridTwins(database)
         self.token_issues = MemoryTokenIssues(database)
+        self.decoder_keys = MemoryDecoderKeys(database)
         self.messages = messages_of(self)
 
     def within(self, scope: Scope) -> MemoryTenantRepositories:

@@ -9,7 +9,8 @@ import attrs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from nxt_domain.shared.secrets import Sealed, SecretBox
+from nxt_adapters.supabase.decoder_keys import context_of
+from nxt_domain.shared.secrets import SecretBox
 
 _INBOX = text(
     """
@@ -48,18 +49,7 @@ _FORGET = text(
     """
 )
 _EMPTY = text("delete from internal.secret_inbox where id = any(:inbox_ids)")
-_DECODER_KEYS = text(
-    """
-    select m.meter_id, s.ciphertext, s.key_id from internal.meter_secrets m
-    join internal.secrets s on s.id = m.decoder_key_id where m.meter_id = any(:meter_ids)
-    """
-)
 _KEY_IDS = text("select key_id, count(*) as secrets from internal.secrets group by key_id order by key_id")
-
-
-def context_of(purpose: str, owner_type: str, owner_id: int) -> str:
-    """Name what a secret belongs to, as its seal binds it."""
-    return f"{purpose}:{owner_type}:{owner_id}"
 
 
 @attrs.frozen(kw_only=True)
@@ -74,7 +64,7 @@ class _Written:
 
 
 class PostgresSecretStore:
-    """Seals the inbox, and opens what is stored.
+    """Seals the inbox, and knows which data keys are needed.
 
     Args:
         engine: The process's pool.
@@ -98,22 +88,6 @@ class PostgresSecretStore:
                 await self._store(connection, list(newest.values()))
                 await connection.execute(_EMPTY, {"inbox_ids": [row.id for row in written]})
         return len(written)
-
-    async def decoder_keys(self, meter_ids: Sequence[int]) -> Mapping[int, str]:
-        """Open the decoder keys of meters; those without one are left out.
-
-        Raises:
-            SecretLost: A key was sealed with a data key that is not configured.
-        """
-        async with self._engine.connect() as connection:
-            rows = (await connection.execute(_DECODER_KEYS, {"meter_ids": list(meter_ids)})).all()
-        return {
-            row.meter_id: self._box.open(
-                Sealed(ciphertext=bytes(row.ciphertext), key_id=row.key_id),
-                context=context_of("METER_DECODER_KEY", "meter", row.meter_id),
-            )
-            for row in rows
-        }
 
     async def lost(self) -> Mapping[str, int]:
         """Count secrets by data key, for the keys that are not configured."""

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from nxt_adapters.supabase.account_register import PostgresAccountRegister
 from nxt_adapters.supabase.audit import PostgresAuditTrail
 from nxt_adapters.supabase.chat_accounts import PostgresChatAccounts
+from nxt_adapters.supabase.decoder_keys import PostgresDecoderKeys
 from nxt_adapters.supabase.gateway_charges import PostgresCharges
 from nxt_adapters.supabase.gateway_events import PostgresGatewayEvents
 from nxt_adapters.supabase.grid_twins import PostgresGridTwins
@@ -28,9 +29,19 @@ from nxt_adapters.supabase.token_issues import PostgresTokenIssues
 from nxt_adapters.supabase.transaction import PostgresTransaction
 from nxt_domain.identity.scope import Scope
 from nxt_domain.messaging.ports import DeviceMessages
+from nxt_domain.shared.secrets import SecretBox, SecretLost
 
 MessagesOf = Callable[[AsyncConnection], DeviceMessages]
 """Opens the queue of device messages inside a transaction."""
+
+
+def no_secret_box() -> SecretBox:
+    """Stand for data keys that a process has not got.
+
+    Raises:
+        SecretLost: Always.
+    """
+    raise SecretLost("This process has no data keys")
 
 
 class SupabaseUnitOfWork(PostgresTransaction):
@@ -39,11 +50,15 @@ class SupabaseUnitOfWork(PostgresTransaction):
     Args:
         engine: The process's pool.
         messages_of: Opens the queue of device messages on the transaction's connection.
+        secret_box: Gives the data keys of stored secrets, when they are needed.
     """
 
-    def __init__(self, engine: AsyncEngine, messages_of: MessagesOf) -> None:
+    def __init__(
+        self, engine: AsyncEngine, messages_of: MessagesOf, secret_box: Callable[[], SecretBox] = no_secret_box
+    ) -> None:
         super().__init__(engine)
         self._messages_of = messages_of
+        self._secret_box = secret_box
 
     def within(self, scope: Scope) -> TenantRepositories:
         """Open the repositories of tenants' rows."""
@@ -138,6 +153,11 @@ class SupabaseUnitOfWork(PostgresTransaction):
     def token_issues(self) -> PostgresTokenIssues:
         """The record of tokens."""
         return PostgresTokenIssues(self.connection)
+
+    @cached_property
+    def decoder_keys(self) -> PostgresDecoderKeys:
+        """Meters' keys."""
+        return PostgresDecoderKeys(self.connection, self._secret_box)
 
     @cached_property
     def messages(self) -> DeviceMessages:

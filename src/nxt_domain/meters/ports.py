@@ -20,7 +20,7 @@ from nxt_domain.meters.model import (
 from nxt_domain.meters.state_events import StateEvents
 from nxt_domain.meters.verification import CreditClear, OtherTopUp
 from nxt_domain.shared.unit_of_work import UnitOfWork
-from nxt_domain.tokens.ports import TokenIssues
+from nxt_domain.tokens.ports import DecoderKeys, TokenIssues
 
 
 class Meters(Protocol):
@@ -121,6 +121,10 @@ class MetersTransaction(UnitOfWork, Protocol):
     @property
     def token_issues(self) -> TokenIssues:
         """The record of tokens."""
+
+    @property
+    def decoder_keys(self) -> DecoderKeys:
+        """Meters' keys."""
 
     @property
     def messages(self) -> DeviceMessages:

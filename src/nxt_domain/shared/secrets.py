@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import hmac
+from typing import NoReturn, Protocol
 
 import attrs
 
@@ -13,6 +14,35 @@ class SecretLost(Unavailable):
     """A secret can't be opened: the key it was sealed with is not at hand, or the text was tampered with."""
 
     default_code = "SECRET_LOST"
+
+
+class SecretText:
+    """A secret that is open for the moment of its use; it shows itself in no output.
+
+    Args:
+        text: The secret.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the secret."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "SecretText(•••)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SecretText) and hmac.compare_digest(self._text.encode(), other.reveal().encode())
+
+    def __hash__(self) -> int:
+        return hash(SecretText)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret leaves this process in no form")
 
 
 @attrs.frozen(kw_only=True)

@@ -8,6 +8,8 @@ from enum import StrEnum
 
 import attrs
 
+from nxt_domain.shared.secrets import SecretText
+
 
 class TokenClass(StrEnum):
     """What a token does."""
@@ -28,6 +30,7 @@ class TokenRequest:
         nonce: The reserved random number, 0…15 [R22].
         energy_kwh: For ``TOP_UP``, a multiple of 0.1 above 0.
         power_limit_w: For ``SET_POWER_LIMIT``.
+        decoder_key: The meter's, for makers that need it.
     """
 
     token_class: TokenClass
@@ -36,6 +39,7 @@ class TokenRequest:
     nonce: int
     energy_kwh: Decimal | None = None
     power_limit_w: int | None = None
+    decoder_key: SecretText | None = None
 
 
 @attrs.frozen(kw_only=True)

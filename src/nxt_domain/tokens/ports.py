@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from nxt_domain.shared.errors import UpstreamFailed
+from nxt_domain.shared.secrets import SecretText
 from nxt_domain.tokens.model import TokenRequest, TokenReservation
 
 
@@ -30,6 +31,10 @@ class LocalTokenMaker(Protocol):
     def vendor_id(self) -> str:
         """E.g. ``test`` or ``native``."""
 
+    @property
+    def needs_decoder_key(self) -> bool:
+        """Whether its requests must hold the meter's decoder key."""
+
     def make(self, request: TokenRequest) -> str:
         """Return twenty digits; the same request gives the same digits.
 
@@ -46,6 +51,10 @@ class TokenVendor(Protocol):
     def vendor_id(self) -> str:
         """E.g. ``nxt-sts`` or ``calin-api-v1``."""
 
+    @property
+    def needs_decoder_key(self) -> bool:
+        """Whether its requests must hold the meter's decoder key."""
+
     async def request(self, request: TokenRequest) -> str:
         """Return twenty digits.
 
@@ -53,6 +62,17 @@ class TokenVendor(Protocol):
             TokenRefused: It will never make this one.
             TokenOutcomeUnknown: It may or may not have made one; must not be repeated blindly.
             Unavailable: Nothing was made; may be repeated.
+        """
+
+
+class DecoderKeys(Protocol):
+    """Meters' decoder keys, opened inside the caller's transaction [R15]."""
+
+    async def of_meters(self, meter_ids: Collection[int]) -> Mapping[int, SecretText]:
+        """Open keys, also one that was written a moment ago; meters without one are left out.
+
+        Raises:
+            SecretLost: One can't be opened, for want of its data key.
         """
 
 

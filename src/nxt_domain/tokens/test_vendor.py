@@ -17,6 +17,7 @@ class TestTokenMaker:
     __test__ = False  # not a pytest class, whatever its name
 
     vendor_id = "test"
+    needs_decoder_key = False
 
     def make(self, request: TokenRequest) -> str:
         """Make the digits of a ``TOP_UP`` token.

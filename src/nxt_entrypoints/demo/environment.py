@@ -83,7 +83,7 @@ def artifact(tuning: Mapping[str, int] | None = None) -> Mapping[str, object]:
             "metering": {
                 "enabled": True,
                 "deviceAdapters": [adapter],
-                "tokenGenerator": {"provider": "test"},
+                "tokenGenerator": {"provider": "native"},
             },
             "payments": {"enabled": True, "providers": [{"provider": "flutterwave"}]},
             "notifications": {"enabled": True, "channels": [{"provider": "sms-africastalking"}]},

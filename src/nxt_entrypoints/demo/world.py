@@ -17,6 +17,7 @@ from nxt_entrypoints.database.baseline_seed import Baseline
 from nxt_entrypoints.database.migrate import connected
 from nxt_entrypoints.demo.environment import DemoAddresses, DemoSecrets, new_secrets
 from nxt_entrypoints.demo.history import MeterHistory
+from nxt_entrypoints.demo.meter_keys import share_meter_keys
 from nxt_entrypoints.demo.operator import SeededOperator, existing_operator
 from nxt_entrypoints.demo.past_series import seed_meter_series, seed_plant_series
 from nxt_entrypoints.demo.seed import DemoMeter, SeededDemo, demo_meters, seed_relational
@@ -91,6 +92,7 @@ async def prepare(
         await seed_meter_series(relational_url, series_url, made.histories)
         await asyncio.to_thread(seed_plant_series, series_url, made.operator, now)
         _fleet(made).save(folder / _FLEET)
+    await share_meter_keys(relational_url, demo_secrets.data_key, folder / _FLEET)
     with connected(relational_url) as connection:
         return _world(connection)
 

@@ -109,6 +109,14 @@ class Messaging:
 
 
 @frozen(kw_only=True)
+class Sts:
+    """Keys of the meters whose tokens are made here [STS-18]."""
+
+    base_date: int = key(2014, check=checks.sts_base_date, doc="year that token identifiers count from")
+    key_expiry: int = key(255, minimum=0, maximum=255, doc="key expiry number, 255 = never [STS-20]")
+
+
+@frozen(kw_only=True)
 class Production:
     """Capability: plants are watched."""
 
@@ -131,6 +139,7 @@ class Metering:
         factory=dict,
         metadata=about(Key(doc="vendor of tokens by protocol", check=checks.protocols, shorthand="provider")),
     )
+    sts: Sts = field(factory=Sts)
     portal_provisioning: Provider | None = None
     ussd: Provider | None = None
     messaging: Messaging = field(factory=Messaging)

@@ -51,6 +51,11 @@ def web_address(value: str) -> str | None:
     return None if ok else "not a URL (http://… or https://…)"
 
 
+def sts_base_date(value: int) -> str | None:
+    """A year that token identifiers may count from [STS-12]."""
+    return None if value in {1993, 2014, 2035} else "has to be 1993, 2014 or 2035"
+
+
 def not_blank(value: str) -> str | None:
     """At least one visible character."""
     return None if value.strip() else "empty"

@@ -14,6 +14,7 @@ import msgspec
 from nxt_entrypoints.simulators.http_server import encode_json
 
 _METER_NUMBER = re.compile(r"[0-9]{1,12}")
+_DECODER_KEY = re.compile(r"(?:[0-9A-Fa-f]{16})?")
 _GATEWAY_EUI = re.compile(r"[0-9a-f]{16}")
 T = TypeVar("T")
 
@@ -36,6 +37,7 @@ class FleetMeter:
         power_limit_w: load above it isn't served; 0 is no limit.
         as_of: when credit and counter held; consumption is simulated from there on. None is now.
         is_registered: whether the network server knows the device already.
+        decoder_key: what the meter's maker put into it, 16 hexadecimal digits; empty: it takes test tokens [R23].
     """
 
     number: str
@@ -47,6 +49,7 @@ class FleetMeter:
     power_limit_w: int = 2000
     as_of: datetime | None = None
     is_registered: bool = True
+    decoder_key: str = attrs.field(default="", repr=False)
 
     def __attrs_post_init__(self) -> None:
         _check(_METER_NUMBER.fullmatch(self.number), f"meter number {self.number!r} is not 1 to 12 digits")
@@ -54,6 +57,7 @@ class FleetMeter:
         _check(0 <= self.scale <= 1000, "scale must lie between 0 and 1000")
         _check(self.credit_kwh >= 0 and self.counter_kwh >= 0, "credit and counter must not be negative")
         _check(0 <= self.power_limit_w <= 0xFFFFFFFF, "power_limit_w must be a 32-bit number")
+        _check(_DECODER_KEY.fullmatch(self.decoder_key), "decoder_key must be 16 hexadecimal digits, or empty")
         _check(self.as_of is None or self.as_of.tzinfo is not None, "as_of must carry a time zone")
 
 
@@ -143,7 +147,9 @@ class Fleet:
         return structure(msgspec.json.decode(path.read_bytes()), cls)
 
     def save(self, path: Path) -> None:
-        """Write ``fleet.json``."""
+        """Write ``fleet.json``, for its owner alone: meters' keys are in it."""
+        path.touch(mode=0o600)
+        path.chmod(0o600)
         path.write_bytes(encode_json(self))
 
 

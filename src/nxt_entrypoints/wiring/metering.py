@@ -20,7 +20,9 @@ from nxt_domain.messaging.ports import PushPlugin
 from nxt_domain.messaging.retry import RetryPolicy
 from nxt_domain.messaging.tuning import DeliveryPolicy, Tuning
 from nxt_domain.meters.use_cases.top_ups import TokenMakers
+from nxt_domain.tokens.native import NativeTokenMaker
 from nxt_domain.tokens.ports import LocalTokenMaker, TokenVendor
+from nxt_domain.tokens.sts import BaseDate
 from nxt_domain.tokens.test_vendor import TestTokenMaker
 from nxt_entrypoints.settings.artifact import DeviceAdapter
 from nxt_entrypoints.settings.settings import Settings
@@ -85,7 +87,8 @@ def delivery_policy(settings: Settings) -> DeliveryPolicy:
 def token_makers(settings: Settings) -> TokenMakers:
     """Choose who makes the tokens of each protocol; a vendor that this version lacks makes none, and tasks wait."""
     metering = settings.artifact.capabilities.metering
-    known: Mapping[str, LocalTokenMaker | TokenVendor] = {"test": TestTokenMaker()}
+    native = NativeTokenMaker(base=BaseDate(metering.sts.base_date), key_expiry=metering.sts.key_expiry)
+    known: Mapping[str, LocalTokenMaker | TokenVendor] = {"native": native, "test": TestTokenMaker()}
     chosen = {protocol: metering.token_vendor(protocol.value).provider for protocol in CommunicationProtocol}
     return {protocol: known[vendor] for protocol, vendor in chosen.items() if vendor in known}
 

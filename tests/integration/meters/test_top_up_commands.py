@@ -143,6 +143,7 @@ async def test_r2_a_maker_that_refuses_holds_up_no_payment(world: MetersWorld) -
 
     class Picky:
         vendor_id = "picky"
+        needs_decoder_key = True
 
         def make(self, _request: object) -> str:
             raise InvalidInput("no decoder key", code="TOKEN_DECODER_KEY_MISSING")

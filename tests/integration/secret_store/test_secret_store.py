@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from nxt_adapters.supabase.decoder_keys import PostgresDecoderKeys
 from nxt_adapters.supabase.engine import create_engine
 from nxt_adapters.supabase.secret_store import PostgresSecretStore
 from nxt_adapters.system.secret_box import AesGcmBox
@@ -40,6 +41,12 @@ async def scalar(engine: AsyncEngine, statement: str) -> object:
         return (await connection.execute(text(statement))).scalar_one()
 
 
+async def decoder_keys(engine: AsyncEngine, box: AesGcmBox, meter_ids: list[int]) -> dict[int, str]:
+    async with engine.connect() as connection:
+        found = await PostgresDecoderKeys(connection, lambda: box).of_meters(meter_ids)
+    return {meter_id: key.reveal() for meter_id, key in found.items()}
+
+
 async def write_key(engine: AsyncEngine, meter_id: int, key: str) -> None:
     async with engine.begin() as connection:
         await connection.execute(
@@ -49,11 +56,12 @@ async def write_key(engine: AsyncEngine, meter_id: int, key: str) -> None:
 
 async def test_the_inbox_is_sealed_and_emptied(engine: AsyncEngine) -> None:
     """Nothing readable stays behind, neither in `meters` nor in the inbox [REL-141, REL-154]."""
-    store = PostgresSecretStore(engine, AesGcmBox(data_key("a")))
+    box = AesGcmBox(data_key("a"))
+    store = PostgresSecretStore(engine, box)
     await write_key(engine, 1, "0123456789ABCDEF")
     assert await store.empty_inbox() == 45
     assert await store.empty_inbox() == 0
-    assert (await store.decoder_keys([1]))[1] == "0123456789ABCDEF"
+    assert await decoder_keys(engine, box, [1]) == {1: "0123456789ABCDEF"}
     assert await scalar(engine, "select count(decoder_key) from meters") == 0
     assert await scalar(engine, "select count(*) from internal.secrets") == 44
     assert await scalar(engine, "select count(*) from internal.secret_inbox") == 0
@@ -63,15 +71,16 @@ async def test_the_inbox_is_sealed_and_emptied(engine: AsyncEngine) -> None:
 
 async def test_a_new_value_replaces_the_old_one_and_an_empty_text_deletes_it(engine: AsyncEngine) -> None:
     """[REL-141]"""
-    store = PostgresSecretStore(engine, AesGcmBox(data_key("a")))
+    box = AesGcmBox(data_key("a"))
+    store = PostgresSecretStore(engine, box)
     await store.empty_inbox()
     await write_key(engine, 2, "FEDCBA9876543210")
     await store.empty_inbox()
-    assert (await store.decoder_keys([2]))[2] == "FEDCBA9876543210"
+    assert await decoder_keys(engine, box, [2]) == {2: "FEDCBA9876543210"}
     assert await scalar(engine, "select count(*) from internal.secrets where owner_id = 2") == 1
     await write_key(engine, 2, "")
     await store.empty_inbox()
-    assert await store.decoder_keys([2]) == {}
+    assert await decoder_keys(engine, box, [2]) == {}
     assert await scalar(engine, "select count(*) from internal.secrets where owner_id = 2") == 0
 
 
@@ -79,9 +88,9 @@ async def test_older_keys_open_what_they_sealed(engine: AsyncEngine) -> None:
     """The first key seals, all open (R15)."""
     old, new = data_key("old"), data_key("new")
     await PostgresSecretStore(engine, AesGcmBox(old)).empty_inbox()
-    rotated = PostgresSecretStore(engine, AesGcmBox(f"{new},{old}"))
-    assert len(await rotated.decoder_keys([1, 2, 3])) == 3
-    assert await rotated.lost() == {}
+    both = AesGcmBox(f"{new},{old}")
+    assert len(await decoder_keys(engine, both, [1, 2, 3])) == 3
+    assert await PostgresSecretStore(engine, both).lost() == {}
 
 
 async def test_without_its_key_a_secret_is_lost_and_the_doctor_says_so(
@@ -90,9 +99,8 @@ async def test_without_its_key_a_secret_is_lost_and_the_doctor_says_so(
     """After a restore without the keys, `nxt doctor` says that decoder keys are lost (R59)."""
     key = data_key("kept-elsewhere")
     await PostgresSecretStore(engine, AesGcmBox(key)).empty_inbox()
-    stranger = PostgresSecretStore(engine, AesGcmBox(data_key("other")))
     with pytest.raises(SecretLost):
-        await stranger.decoder_keys([1])
+        await decoder_keys(engine, AesGcmBox(data_key("other")), [1])
     findings = {one.what: one for one in await check_up({"relational_url": relational_url, "data_keys": data_key("x")})}
     assert not findings["stored secrets"].ok
     assert "44 decoder and merchant keys are lost" in findings["stored secrets"].detail

@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 from nxt_domain.shared.errors import InvalidInput
 from nxt_domain.tokens.model import TokenClass, TokenRequest, TokenReservation
 from nxt_domain.tokens.ports import LocalTokenMaker, TokenVendor
-from nxt_domain.tokens.rules import is_token, minute_of, next_issue_time
+from nxt_domain.tokens.rules import (
+    credited_kwh,
+    is_ahead_of_clock,
+    is_token,
+    minute_of,
+    next_issue_time,
+    refuse_far_ahead,
+)
 from nxt_domain.tokens.test_vendor import TestTokenMaker
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -46,6 +53,57 @@ def test_met_74_a_recorded_minute_is_passed_over() -> None:
     """The last guard, when the meter's own last time is not the newest."""
     taken = {at(5), at(6)}
     assert next_issue_time(last=at(2), now=at(5, 10), taken_minutes=taken) == at(7, 10)
+
+
+@pytest.mark.parametrize(
+    ("now", "last", "minute"),
+    [
+        ("12:00:50", "12:00:30", "12:01"),
+        ("12:00:52", "12:01:30", "12:02"),
+        ("12:05:00", "12:02:30", "12:05"),
+        ("00:00:40", "00:00:10", "00:02"),
+        ("00:01:15", None, "00:02"),
+        ("00:02:05", "00:02:15", "00:03"),
+    ],
+)
+def test_sts_61_table(now: str, last: str | None, minute: str) -> None:
+    """[STS-19] The minute 00:01 is never used, so that no token meets the one of 00:02."""
+
+    def on_that_day(text: str) -> datetime:
+        return datetime.fromisoformat(f"2026-03-10T{text}+00:00")
+
+    issue = next_issue_time(now=on_that_day(now), last=None if last is None else on_that_day(last))
+    assert f"{issue:%H:%M}" == minute
+
+
+@given(
+    now=st.integers(0, 200_000),
+    last=st.none() | st.integers(-200_000, 200_000),
+)
+def test_sts_61_formula(now: int, last: int | None) -> None:
+    """In whole minutes: the larger of now and the one after the last, and not 00:01."""
+    start = datetime(2026, 3, 10, tzinfo=UTC)
+    minute = now // 60 if last is None else max(now // 60, last // 60 + 1)
+    minute += minute % 1440 == 1
+    issue = next_issue_time(
+        now=start + timedelta(seconds=now), last=None if last is None else start + timedelta(seconds=last)
+    )
+    assert minute_of(issue) == start + timedelta(minutes=minute)
+
+
+@pytest.mark.parametrize(("ordered", "credited"), [("0.5", "0.5"), ("1638.3", "1638.3"), ("1638.5", "1639.4")])
+def test_sts_23_what_the_meter_really_adds(ordered: str, credited: str) -> None:
+    assert credited_kwh(Decimal(ordered)) == Decimal(credited)
+
+
+def test_sts_63_a_meter_can_run_ahead_for_a_day() -> None:
+    """An hour is worth an alert, a day is the end."""
+    assert not is_ahead_of_clock(NOON + timedelta(minutes=60), NOON)
+    assert is_ahead_of_clock(NOON + timedelta(minutes=61), NOON)
+    refuse_far_ahead(NOON + timedelta(hours=24), NOON)
+    with pytest.raises(InvalidInput) as refusal:
+        refuse_far_ahead(NOON + timedelta(hours=24, minutes=1), NOON)
+    assert refusal.value.code == "TOKEN_ISSUE_TIME_INVALID"
 
 
 @given(

@@ -17,15 +17,23 @@ from nxt_domain.meters.model import (
 from nxt_domain.meters.news import Operation, socket_event
 from nxt_domain.meters.ports import MetersTransaction
 from nxt_domain.meters.use_cases.hand_over import hand_over
-from nxt_domain.meters.use_cases.top_ups import TokenMakers, credit_fences, is_fenced, random_nonce
+from nxt_domain.meters.use_cases.top_ups import (
+    TokenMakers,
+    alerts_of_haste,
+    credit_fences,
+    is_fenced,
+    needs_decoder_key,
+    random_nonce,
+)
 from nxt_domain.shared.alerts import alert
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.errors import DomainError, InvalidInput, NotFound, Unavailable
+from nxt_domain.shared.secrets import SecretText
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
 from nxt_domain.shared.wakeups import Channel, WakeUps
 from nxt_domain.tokens.model import TokenClass, TokenRequest, TokenReservation
 from nxt_domain.tokens.ports import LocalTokenMaker, TokenOutcomeUnknown, TokenRefused
-from nxt_domain.tokens.rules import minute_of, next_issue_time
+from nxt_domain.tokens.rules import minute_of, next_issue_time, refuse_far_ahead
 
 _PERMANENT = (TokenRefused, TokenOutcomeUnknown, InvalidInput)
 _TOKEN_FAILED = "TOKEN_FAILED"  # noqa: S105 - a code's name
@@ -33,10 +41,11 @@ _TOKEN_FAILED = "TOKEN_FAILED"  # noqa: S105 - a code's name
 
 @attrs.frozen(kw_only=True)
 class _Held:
-    """A top-up and its meter, their rows locked."""
+    """A top-up and its meter, their rows locked; and the meter's key, once it is needed."""
 
     interaction: Interaction
     meter: Meter
+    decoder_key: SecretText | None = None
 
     @property
     def is_over(self) -> bool:
@@ -82,8 +91,8 @@ class CompleteTopUp:
 
         Raises:
             NotFound: The order has no interaction yet.
-            Unavailable: Something must happen first (a vendor is down, an older command is under way, the grid of a
-                top-up without token is away); try again.
+            Unavailable: Something must happen first (a vendor is down, a key's data key is not at hand, an older
+                command is under way, the grid of a top-up without token is away); try again.
         """
         held, reservation = await self._reserve(order_id)
         if held.is_over:
@@ -105,8 +114,16 @@ class CompleteTopUp:
             if reserved is None:
                 reserved = await self._new_reservation(tx, held)
                 await tx.token_issues.reserve([reserved])
-                await tx.commit()
+                await tx.outbox.add(alerts_of_haste([reserved], self._clock.now()))
+            held = await self._with_key(tx, held)
+            await tx.commit()
             return held, reserved
+
+    async def _with_key(self, tx: MetersTransaction, held: _Held) -> _Held:
+        if held.interaction.token is not None or not needs_decoder_key(self._makers, held.meter):
+            return held
+        keys = await tx.decoder_keys.of_meters([held.meter.id])
+        return attrs.evolve(held, decoder_key=keys.get(held.meter.id))
 
     async def _new_reservation(self, tx: MetersTransaction, held: _Held) -> TokenReservation:
         now = self._clock.now()
@@ -136,7 +153,9 @@ class CompleteTopUp:
             issued_at=reservation.issued_at,
             nonce=reservation.nonce,
             energy_kwh=held.interaction.energy_kwh,
+            decoder_key=held.decoder_key,
         )
+        refuse_far_ahead(reservation.issued_at, self._clock.now())
         return maker.make(request) if isinstance(maker, LocalTokenMaker) else await maker.request(request)
 
     async def _hand_over(self, order_id: int, token: str, reservation: TokenReservation) -> None:

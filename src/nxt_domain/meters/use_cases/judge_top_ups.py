@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import attrs
+
 from nxt_domain.meters.failures import prepended
 from nxt_domain.meters.model import (
     Interaction,
@@ -18,6 +20,7 @@ from nxt_domain.meters.ports import MetersTransaction
 from nxt_domain.meters.state_events import Actor, StateEvent, StateEventKind, event_of
 from nxt_domain.meters.verification import assumed_power_kw, verify_top_up
 from nxt_domain.shared.alerts import alert
+from nxt_domain.tokens.rules import credited_kwh
 
 
 async def judge_top_ups(
@@ -89,10 +92,11 @@ async def _compare(tx: MetersTransaction, top_up: Interaction, meter: Meter) -> 
     issued_at = min(top_up.token_issued_at, top_up.created_at)
     observations, has_baseline = await tx.interactions.credit_observations(meter.id, issued_at)
     since = observations[0].observed_at if observations else issued_at
+    others = await tx.interactions.other_top_ups(meter.id, since, than=top_up.id)
     return verify_top_up(
-        top_up.energy_kwh,
+        credited_kwh(top_up.energy_kwh),
         observations,
-        await tx.interactions.other_top_ups(meter.id, since, than=top_up.id),
+        [attrs.evolve(other, energy_kwh=credited_kwh(other.energy_kwh)) for other in others],
         assumed_power_kw(meter.power_limit_w, meter.phase),
         has_baseline=has_baseline,
         clears=await tx.interactions.credit_clears(meter.id, since),

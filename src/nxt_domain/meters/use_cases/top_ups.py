@@ -24,11 +24,14 @@ from nxt_domain.meters.model import (
 from nxt_domain.meters.news import Operation, socket_event, top_up_command
 from nxt_domain.meters.ports import MetersTransaction
 from nxt_domain.meters.use_cases.hand_over import hand_over
+from nxt_domain.shared.alerts import alert
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.errors import DomainError
+from nxt_domain.shared.outbox import OutboxTask
+from nxt_domain.shared.secrets import SecretLost, SecretText
 from nxt_domain.tokens.model import TokenClass, TokenRequest, TokenReservation
 from nxt_domain.tokens.ports import LocalTokenMaker, TokenVendor
-from nxt_domain.tokens.rules import minute_of, next_issue_time
+from nxt_domain.tokens.rules import is_ahead_of_clock, minute_of, next_issue_time, refuse_far_ahead
 
 TokenMakers = Mapping[CommunicationProtocol, LocalTokenMaker | TokenVendor]
 """Who makes the tokens of each protocol's meters [R29]."""
@@ -59,6 +62,7 @@ class _Draft:
     verdict: Verdict
     issued_at: datetime
     nonce: int
+    decoder_key: SecretText | None
 
     def token_request(self) -> TokenRequest:
         return TokenRequest(
@@ -67,6 +71,7 @@ class _Draft:
             issued_at=self.issued_at,
             nonce=self.nonce,
             energy_kwh=self.request.energy_kwh,
+            decoder_key=self.decoder_key,
         )
 
 
@@ -99,7 +104,7 @@ class TopUpCommands:
         twins = await tx.grids.twins({meter.grid_id for meter in meters.values() if meter.grid_id is not None})
         priced = [request for request in wanted if _is_deliverable(request) and request.meter_id in meters]
         drafts = await self._drafts(tx, priced, meters, twins, now)
-        stored = await tx.interactions.add([self._new_interaction(draft) for draft in drafts])
+        stored = await tx.interactions.add([self._new_interaction(draft, now) for draft in drafts])
         of_order = {draft.request.order_id: draft for draft in drafts}
         pairs = [(new, of_order[new.order_id]) for new in stored if new.order_id is not None]
         await self._finish(tx, pairs, wanted, now)
@@ -114,6 +119,7 @@ class TopUpCommands:
     ) -> Sequence[_Draft]:
         taken = await tx.token_issues.taken_minutes(set(meters), minute_of(now))
         last = {meter.id: meter.last_sts_token_issued_at for meter in meters.values()}
+        keys = await decoder_keys(tx, self._makers, list(meters.values()))
         drafts = []
         for request in requests:
             meter = meters[request.meter_id]
@@ -122,11 +128,18 @@ class TopUpCommands:
             twin = None if meter.grid_id is None else twins.get(meter.grid_id)
             verdict = judge(InteractionType.TOP_UP, meter, twin, now)
             drafts.append(
-                _Draft(request=request, meter=meter, verdict=verdict, issued_at=issued_at, nonce=self._nonce())
+                _Draft(
+                    request=request,
+                    meter=meter,
+                    verdict=verdict,
+                    issued_at=issued_at,
+                    nonce=self._nonce(),
+                    decoder_key=keys.get(meter.id),
+                )
             )
         return drafts
 
-    def _new_interaction(self, draft: _Draft) -> NewInteraction:
+    def _new_interaction(self, draft: _Draft, now: datetime) -> NewInteraction:
         failure = draft.verdict.failure
         return NewInteraction(
             meter_id=draft.meter.id,
@@ -135,7 +148,7 @@ class TopUpCommands:
             origin=Origin.ORDER,
             priority=priority_of(InteractionType.TOP_UP, Origin.ORDER),
             organization_id=draft.meter.organization_id,
-            token=self._local_token(draft),
+            token=self._local_token(draft, now),
             token_issued_at=draft.issued_at,
             energy_kwh=draft.request.energy_kwh,
             order_id=draft.request.order_id,
@@ -143,13 +156,14 @@ class TopUpCommands:
             resolution=draft.verdict.resolution,
         )
 
-    def _local_token(self, draft: _Draft) -> str | None:
+    def _local_token(self, draft: _Draft, now: datetime) -> str | None:
         """Make the token here if that is possible; a refusal is the task's business, not the payment's [R2]."""
         protocol = draft.meter.communication_protocol
         maker = None if protocol is None else self._makers.get(protocol)
         if not isinstance(maker, LocalTokenMaker):
             return None
         try:
+            refuse_far_ahead(draft.issued_at, now)
             return maker.make(draft.token_request())
         except DomainError:
             return None
@@ -161,7 +175,9 @@ class TopUpCommands:
         wanted: Sequence[TopUpRequest],
         now: datetime,
     ) -> None:
-        await tx.token_issues.reserve([_reservation(interaction, draft) for interaction, draft in stored])
+        reservations = [_reservation(interaction, draft) for interaction, draft in stored]
+        await tx.token_issues.reserve(reservations)
+        await tx.outbox.add(alerts_of_haste(reservations, now))
         clears = await credit_fences(tx, {interaction.meter_id for interaction, _ in stored})
         ready = [
             (interaction, draft.meter)
@@ -179,6 +195,34 @@ class TopUpCommands:
                 *(top_up_command(request.order_id) for request in wanted if request.order_id not in settled),
             ]
         )
+
+
+async def decoder_keys(tx: MetersTransaction, makers: TokenMakers, meters: Sequence[Meter]) -> Mapping[int, SecretText]:
+    """Open the keys of the meters whose maker needs them.
+
+    A key that can't be opened must not hold up a payment: the task of its order says so [R2].
+    """
+    wanted = [meter.id for meter in meters if needs_decoder_key(makers, meter)]
+    try:
+        return await tx.decoder_keys.of_meters(wanted) if wanted else {}
+    except SecretLost:
+        return {}
+
+
+def needs_decoder_key(makers: TokenMakers, meter: Meter) -> bool:
+    """Whether the meter's tokens are made from its key."""
+    maker = None if meter.communication_protocol is None else makers.get(meter.communication_protocol)
+    return maker is not None and maker.needs_decoder_key
+
+
+def alerts_of_haste(reservations: Sequence[TokenReservation], now: datetime) -> Sequence[OutboxTask]:
+    """Tell operators of meters whose tokens run ahead of the clock [STS-63]."""
+    hasty = {each.meter_id for each in reservations if is_ahead_of_clock(each.issued_at, now)}
+    text = "A meter has got so many tokens that their minutes run more than an hour ahead"
+    return [
+        alert("TOKENS_AHEAD_OF_CLOCK", f"meter:{meter_id}", text, at=now, facts={"meter_id": meter_id})
+        for meter_id in sorted(hasty)
+    ]
 
 
 async def credit_fences(tx: MetersTransaction, meter_ids: Collection[int]) -> Sequence[Interaction]:

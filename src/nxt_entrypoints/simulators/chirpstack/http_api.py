@@ -77,6 +77,8 @@ class MeterHandles:
             "counter_kwh": state.counter_kwh,
             "tokens_accepted": state.tokens_accepted,
             "tokens_refused": state.tokens_refused,
+            "last_verdict": state.last_verdict,
+            "is_tampered": state.is_tampered,
             "is_on": state.is_on,
             "power_limit_w": state.power_limit_w,
             "power_w": meter.power_w(now),
@@ -141,6 +143,10 @@ def _set_power_limit(_world: World, device: Device, value: Any) -> None:  # noqa
     device.meter.state = attrs.evolve(device.meter.state, power_limit_w=int(value))
 
 
+def _set_is_tampered(_world: World, device: Device, value: Any) -> None:  # noqa: ANN401 - checked by _CHECKS
+    device.meter.state = attrs.evolve(device.meter.state, is_tampered=value)
+
+
 def _set(attribute: str, kind: type) -> Callable[[World, Device, Any], None]:
     def change(_world: World, device: Device, value: Any) -> None:  # noqa: ANN401 - checked by _CHECKS
         setattr(device, attribute, kind(value))
@@ -151,6 +157,7 @@ def _set(attribute: str, kind: type) -> Callable[[World, Device, Any], None]:
 _CHANGES: dict[str, Callable[[World, Device, Any], None]] = {
     "gateway_online": _set_gateway_online,
     "is_on": _set_is_on,
+    "is_tampered": _set_is_tampered,
     "power_limit_w": _set_power_limit,
     "registered": _set("is_registered", bool),
     "snr": _set("snr_db", float),
@@ -161,6 +168,7 @@ _CHANGES: dict[str, Callable[[World, Device, Any], None]] = {
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "gateway_online": _boolean,
     "is_on": _boolean,
+    "is_tampered": _boolean,
     "power_limit_w": _number(0, 0xFFFFFFFF),
     "registered": _boolean,
     "snr": _number(-40, 40),

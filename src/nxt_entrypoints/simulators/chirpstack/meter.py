@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from nxt_entrypoints.simulators.chirpstack import frames, profile
-from nxt_entrypoints.simulators.chirpstack.tokens import TestTokenJudge, TokenJudge, overflows
+from nxt_entrypoints.simulators.chirpstack.tokens import StsTokenJudge, TestTokenJudge, TokenJudge, Verdict
+from nxt_entrypoints.simulators.sts.meter import StsMemory
 
 _STEP = Decimal("1E-9")
 _MILLIWATT_MICROSECONDS_PER_KWH = Decimal("3.6E15")
@@ -50,6 +51,9 @@ class MeterState:
         clock_offset: what the meter's clock shows minus true local time.
         reported_at: instant of the last report, None before the first.
         reported_counter_kwh: counter at the last report.
+        is_tampered: whether the meter shows a tamper condition.
+        last_verdict: what became of the last token: ``ACCEPTED``, ``PENDING``, or the reason of its refusal.
+        sts: keys and token identifiers; None: the meter takes test tokens.
     """
 
     at: datetime
@@ -63,6 +67,9 @@ class MeterState:
     clock_offset: timedelta = timedelta(0)
     reported_at: datetime | None = None
     reported_counter_kwh: Decimal = Decimal(0)
+    is_tampered: bool = False
+    last_verdict: str = ""
+    sts: StsMemory | None = None
 
     @property
     def is_on(self) -> bool:
@@ -76,8 +83,8 @@ class Meter:
     Args:
         identity: its fixed part.
         state: where it starts.
-        used_tokens: tokens it has accepted before.
-        judge: how it reads tokens.
+        used_tokens: test tokens it has accepted before.
+        judge: how it reads tokens; by its key if it has one.
     """
 
     def __init__(
@@ -90,9 +97,9 @@ class Meter:
     ) -> None:
         self.identity = identity
         self.state = state
-        self._used_tokens = set(used_tokens)
         self._fresh_tokens: list[str] = []
-        self._judge: TokenJudge = judge or TestTokenJudge()
+        own: TokenJudge = TestTokenJudge(used_tokens) if state.sts is None else StsTokenJudge()
+        self._judge = judge or own
 
     # -- energy ---------------------------------------------------------------------------------
 
@@ -241,21 +248,31 @@ class Meter:
         return True
 
     def _token(self, request: frames.Request, _now: datetime) -> bytes:
-        number, token = self.identity.number, request.data[::-1].hex()
-        verdict = self._judge.judge(number, token)
-        is_refused = (
-            request.identifier != frames.DI_TOKEN
-            or verdict.refusal is not None
-            or token in self._used_tokens
-            or overflows(self.state.credit_kwh + verdict.energy_kwh)
-        )
-        if is_refused:
-            self.state = attrs.evolve(self.state, tokens_refused=self.state.tokens_refused + 1)
+        number, token, state = self.identity.number, request.data[::-1].hex(), self.state
+        if request.identifier != frames.DI_TOKEN:
+            verdict = Verdict(result="FORMAT", is_accepted=False)
+        else:
+            verdict = self._judge.judge(number, token, state.credit_kwh, state.sts)
+        self.state = attrs.evolve(state, last_verdict=verdict.result)
+        if not verdict.is_accepted:
+            self.state = attrs.evolve(self.state, tokens_refused=state.tokens_refused + 1)
             return frames.refused(number, frames.TOKEN, _ERROR_UNKNOWN)
-        self._used_tokens.add(token)
-        self._fresh_tokens.append(token)
-        self.load_credit(verdict.energy_kwh)
+        if verdict.memory is None:
+            self._fresh_tokens.append(token)
+        self._obey(verdict)
         return frames.token_accepted(number)
+
+    def _obey(self, verdict: Verdict) -> None:
+        """Let an accepted token have its effect."""
+        state = self.state
+        self.state = attrs.evolve(
+            state,
+            sts=verdict.memory,
+            credit_kwh=Decimal(0) if verdict.clears_credit else state.credit_kwh,
+            power_limit_w=state.power_limit_w if verdict.power_limit_w is None else verdict.power_limit_w,
+            is_tampered=state.is_tampered and not verdict.clears_tamper,
+        )
+        self.load_credit(verdict.energy_kwh)
 
     def report(self, now: datetime) -> bytes:
         """Return the periodic report and remember that it was made [R36]."""

@@ -15,6 +15,7 @@ from nxt_entrypoints.simulators.control import Clock
 from nxt_entrypoints.simulators.fleet import Fleet, FleetMeter, Village
 from nxt_entrypoints.simulators.http_server import encode_json
 from nxt_entrypoints.simulators.state import StateStore
+from nxt_entrypoints.simulators.sts.meter import StsMemory
 
 _DEV_EUI = re.compile(r"0{4}[0-9]{12}")
 _METER, _TOKEN, _DEVICE = "meter", "token", "device"
@@ -110,9 +111,11 @@ class World:
         return device
 
     def _state_of(self, described: FleetMeter) -> MeterState:
+        memory = StsMemory(key=described.decoder_key) if described.decoder_key else None
         stored = self._states.pop(described.number, None)
         if stored is not None:
-            return msgspec.json.decode(stored, type=MeterState)
+            state = msgspec.json.decode(stored, type=MeterState)
+            return state if state.sts is not None else attrs.evolve(state, sts=memory)
         return MeterState(
             at=described.as_of or self._clock(),
             credit_kwh=described.credit_kwh,
@@ -120,6 +123,7 @@ class World:
             is_switched_on=described.is_on,
             power_limit_w=described.power_limit_w,
             reported_counter_kwh=described.counter_kwh,
+            sts=memory,
         )
 
     def _restore(self, registration: Registration) -> None:
