@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from nxt_adapters.supabase.secret_store import context_of
 from nxt_domain.shared.secrets import Sealed, SecretBox, SecretText
 
 PURPOSE: Final = "METER_DECODER_KEY"
@@ -28,11 +29,6 @@ _KEYS: Final = text(
     left join internal.secrets s on s.id = k.decoder_key_id
     """
 )
-
-
-def context_of(purpose: str, owner_type: str, owner_id: int) -> str:
-    """Name what a secret belongs to, as its seal binds it."""
-    return f"{purpose}:{owner_type}:{owner_id}"
 
 
 class PostgresDecoderKeys:

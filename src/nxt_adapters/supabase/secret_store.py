@@ -9,7 +9,6 @@ import attrs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from nxt_adapters.supabase.decoder_keys import context_of
 from nxt_domain.shared.secrets import SecretBox
 
 _INBOX = text(
@@ -50,6 +49,11 @@ _FORGET = text(
 )
 _EMPTY = text("delete from internal.secret_inbox where id = any(:inbox_ids)")
 _KEY_IDS = text("select key_id, count(*) as secrets from internal.secrets group by key_id order by key_id")
+
+
+def context_of(purpose: str, owner_type: str, owner_id: int) -> str:
+    """Name what a secret belongs to, as its seal binds it."""
+    return f"{purpose}:{owner_type}:{owner_id}"
 
 
 @attrs.frozen(kw_only=True)
