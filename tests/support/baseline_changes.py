@@ -101,6 +101,7 @@ NEW_TABLES_BEYOND = {
     "internal.deployment",
     "internal.ledger_hot_deltas",
     "internal.settlement_failures",
+    "internal.intent_inbox",
     "internal.secret_inbox",
     "internal.suspense_resolutions",
     "messaging.device_messages",

@@ -49,7 +49,7 @@ from nxt_adapters.supabase.tables.messaging import (
     message_archive,
     parked_events,
 )
-from nxt_adapters.supabase.tables.meters import issues, meter_shadows, meter_state_events, meters
+from nxt_adapters.supabase.tables.meters import intent_inbox, issues, meter_shadows, meter_state_events, meters
 from nxt_adapters.supabase.tables.money import meter_credit_transfers, transactions, ussd_sessions, wallets
 from nxt_adapters.supabase.tables.notifications import notification_parameters, notifications
 from nxt_adapters.supabase.tables.orders import orders
@@ -112,6 +112,7 @@ __all__ = [
     "grids",
     "idempotency_keys",
     "inbox_messages",
+    "intent_inbox",
     "interaction_requests",
     "issues",
     "job_leases",

@@ -28,6 +28,8 @@ from nxt_adapters.supabase.tables.columns import (
     NOW,
     PRICE,
     ZERO,
+    big_key,
+    created_at,
     created_at_ms,
     int_key,
     metadata,
@@ -183,6 +185,19 @@ meter_state_events = Table(
     ),
     Index("ix_meter_state_events_meter_id_id", "meter_id", text("id desc")),
     postgresql_partition_by="range (created_at)",
+)
+
+# What clients wrote into the intent columns of meters, until the domain registers it [R16].
+intent_inbox = Table(
+    "intent_inbox",
+    metadata,
+    big_key(),
+    created_at(),
+    Column("meter_id", Integer, nullable=False),
+    Column("attribute", enums.shadow_attribute, nullable=False),
+    Column("desired", Integer),
+    Column("account_id", Integer),
+    schema="internal",
 )
 
 issues = Table(

@@ -1,0 +1,21 @@
+"""Changes of grids are told outside, clients' intents are taken up: triggers that record, and decide nothing.
+
+The statements stand, in order, in the folder beside this file; they are frozen.
+"""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+STEPS = Path(__file__).with_name("0010")
+
+
+def upgrade() -> None:
+    cursor = op.get_bind().connection.cursor()
+    for step in sorted(STEPS.glob("*.sql")):
+        cursor.execute(step.read_text(encoding="utf-8"))
