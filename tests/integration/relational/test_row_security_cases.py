@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -265,3 +266,16 @@ def test_anybody_proposes_a_site(world: World) -> None:
     for who in ("member A", "customer A", "nobody"):
         with pytest.raises(InsufficientPrivilege):
             do(world, who, form, *values)
+
+
+def test_the_wider_right_of_the_page_works(world: World) -> None:
+    """[REL-108] [API-210] A deployment may let members cancel their orders by hand: the page says how."""
+    page = (Path(__file__).parents[3] / "docs/data-plane.md").read_text()
+    (snippet,) = (block.split("```")[0] for block in page.split("```sql\n")[1:] if "create policy" in block)
+    world.session.execute(sql.SQL(snippet))  # type: ignore[arg-type]  # of the page
+    cancel = "update orders set order_status = %s where id = %s returning order_status"
+    order, foreign = world.tenants["A"]["order"], world.tenants["B"]["order"]
+    assert do(world, "member A", cancel, "CANCELLED", order) == [{"order_status": "CANCELLED"}]
+    assert do(world, "member A", cancel, "CANCELLED", foreign) == []
+    with pytest.raises(InsufficientPrivilege, match="row-level security"):
+        do(world, "member A", cancel, "FAILED", order)

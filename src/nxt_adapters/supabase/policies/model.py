@@ -63,6 +63,7 @@ class Access:
         columns: The columns that may be written; none given: all.
         label: Tells two rules of one caller and table apart.
         key: The column that numbers the table's rows.
+        note: What the conditions mean, for people; where it is empty, the kind of caller says it.
     """
 
     caller: Caller
@@ -72,6 +73,7 @@ class Access:
     columns: Sequence[str] = ()
     label: str = ""
     key: str = "id"
+    note: str = ""
 
     def conditions(self, act: Act) -> Sequence[str]:
         """Return what a row must fulfil, in SQL."""

@@ -29,31 +29,39 @@ JUST_MADE = "created_at = (select now())"
 """Made by the same transaction: its beginning is what the clock says throughout."""
 
 
-def _platform(acts: str = "S", *, check: Sequence[str] = (), columns: Sequence[str] = (), key: str = "id") -> Access:
-    return Access(caller=Caller.PLATFORM, acts=acts, check=check, columns=columns, key=key)
+def _platform(
+    acts: str = "S",
+    *where: str,
+    check: Sequence[str] = (),
+    columns: Sequence[str] = (),
+    key: str = "id",
+    note: str = "",
+) -> Access:
+    return Access(caller=Caller.PLATFORM, acts=acts, where=where, check=check, columns=columns, key=key, note=note)
 
 
 def _own(
     acts: str = "S",
-    *,
+    *where: str,
     by: str = "rls_organization_id",
     check: Sequence[str] = (),
     columns: Sequence[str] = (),
+    note: str = "",
 ) -> Access:
-    where = (f"{by} = {OWN_ORGANIZATION}",)
-    return Access(caller=Caller.OWNER, acts=acts, where=where, check=check, columns=columns)
+    own = (f"{by} = {OWN_ORGANIZATION}", *where)
+    return Access(caller=Caller.OWNER, acts=acts, where=own, check=check, columns=columns, note=note)
 
 
 def _person(*where: str, label: str = "") -> Access:
-    return Access(caller=Caller.PERSON, acts="S", where=where, label=label)
+    return Access(caller=Caller.PERSON, acts="S", where=where, label=label, note=label and f"as {label}")
 
 
-def _member(acts: str = "S", *where: str) -> Access:
-    return Access(caller=Caller.MEMBER, acts=acts, where=where)
+def _member(*where: str, note: str = "") -> Access:
+    return Access(caller=Caller.MEMBER, acts="S", where=where, note=note)
 
 
 def _lender(*where: str) -> Access:
-    return Access(caller=Caller.LENDER, acts="S", where=where)
+    return Access(caller=Caller.LENDER, acts="S", where=where, note="reported ones")
 
 
 def _all_but(table: Table, *closed: str) -> Sequence[str]:
@@ -61,8 +69,7 @@ def _all_but(table: Table, *closed: str) -> Sequence[str]:
 
 
 _TENANTS = (_own(), _platform())
-_LINK = ("telegram_id",)
-_UNLINKED = ("telegram_id is null",)
+_LINK, _UNLINKED, _CUT = ("telegram_id",), ("telegram_id is null",), "`telegram_id`, to null"
 _AUTHOR = f"author_id = {OWN_ACCOUNT}"
 _SUBMISSION = (
     "author_full_name",
@@ -79,9 +86,9 @@ RULES: Mapping[str, Sequence[Access]] = {
     "organizations": (_own(by="id"), _platform("S I U")),
     "accounts": (
         _own(by="organization_id"),
-        _own("U", by="organization_id", columns=_LINK, check=_UNLINKED),
+        _own("U", by="organization_id", columns=_LINK, check=_UNLINKED, note=_CUT),
         _platform(),
-        _platform("U", columns=_LINK, check=_UNLINKED),
+        _platform("U", columns=_LINK, check=_UNLINKED, note=_CUT),
         _person(f"id = {OWN_ACCOUNT}"),
     ),
     "members": _TENANTS,
@@ -90,19 +97,15 @@ RULES: Mapping[str, Sequence[Access]] = {
     "notes": (
         _own("S I"),
         _platform("S I"),
-        Access(caller=Caller.OWNER, acts="U", where=(f"rls_organization_id = {OWN_ORGANIZATION}", _AUTHOR)),
-        Access(caller=Caller.PLATFORM, acts="U", where=(_AUTHOR,)),
+        _own("U", _AUTHOR, note="the author's"),
+        _platform("U", _AUTHOR, note="the author's"),
     ),
     # A row for another tenant's feed is not a member's to write.
     "audits": (
         _own(by="organization_id"),
         _platform(),
-        Access(
-            caller=Caller.OWNER,
-            acts="I",
-            where=(f"coalesce(organization_id, {OWN_ORGANIZATION}) = {OWN_ORGANIZATION}", _AUTHOR),
-        ),
-        Access(caller=Caller.PLATFORM, acts="I", where=(_AUTHOR,)),
+        _own("I", _AUTHOR, by=f"coalesce(organization_id, {OWN_ORGANIZATION})", note="in one's own name"),
+        _platform("I", _AUTHOR, note="in one's own name"),
     ),
     # Sites and what stands on them
     "grids": (_own(by="organization_id"), _platform("S I U"), _lender(REPORTED)),
@@ -118,12 +121,17 @@ RULES: Mapping[str, Sequence[Access]] = {
     "connections": (
         _own(),
         _platform("S D"),
-        _platform("I", check=("paid = 0",)),
-        _platform("U", columns=_all_but(connections, "paid", "currency")),
+        _platform("I", check=("paid = 0",), note="nothing paid"),
+        _platform("U", columns=_all_but(connections, "paid", "currency"), note="but `paid`, `currency`"),
         _person(f"id = {OWN_CONNECTIONS}"),
     ),
     "connection_requested_meters": _TENANTS,
-    "meters": (*_TENANTS, _platform("I U"), _member("S", "connection_id is null"), _person(f"id = {OWN_METERS}")),
+    "meters": (
+        *_TENANTS,
+        _platform("I U"),
+        _member("connection_id is null", note="in stock"),
+        _person(f"id = {OWN_METERS}"),
+    ),
     "meter_shadows": (_own(), _platform(key="meter_id")),
     "meter_state_events": _TENANTS,
     "metering_hardware_install_sessions": _TENANTS,
@@ -137,13 +145,13 @@ RULES: Mapping[str, Sequence[Access]] = {
     # Money
     "wallets": (
         *_TENANTS,
-        _platform("I", check=("balance = 0", "identifier is null")),
+        _platform("I", check=("balance = 0", "identifier is null"), note="empty, an owner's"),
         _person(f"customer_id = {OWN_CUSTOMER}", label="customer"),
         _person(f"agent_id = {OWN_AGENT}", label="agent"),
     ),
     "orders": (
         *_TENANTS,
-        _platform("U", columns=("order_status",), check=("order_status = 'IGNORED'",)),
+        _platform("U", columns=("order_status",), check=("order_status = 'IGNORED'",), note="to `IGNORED`"),
         _lender(REPORTED_ORDER),
         _person(_AUTHOR, label="author"),
         _person(f"sender_wallet_id = {OWN_WALLETS}", label="sender"),
@@ -161,9 +169,9 @@ RULES: Mapping[str, Sequence[Access]] = {
     "pd_site_submissions": (
         _own(by="organization_id"),
         _platform("S I U"),
-        Access(caller=Caller.ANONYMOUS, acts="I", columns=_SUBMISSION),
+        Access(caller=Caller.ANONYMOUS, acts="I", columns=_SUBMISSION, note="the form's columns"),
         # So that an insert may return its row.
-        Access(caller=Caller.ANONYMOUS, acts="S", where=(JUST_MADE,)),
+        Access(caller=Caller.ANONYMOUS, acts="S", where=(JUST_MADE,), note="of the same transaction"),
     ),
     "pd_sites": (_platform("S I U"),),
     "pd_flows": (_platform("S I U"),),
