@@ -25,8 +25,13 @@ CALL = re.compile(r"(?:^ *|\(|&& |exec api )nxt ([a-z][^|)&#]*)")
 BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 FOLDERS = ("src/", "tests/", "docs/", "alembic/", "deploy/", "tools/", "examples/", "benchmarks/", ".ci/")
 ARCHITECTURE = TEXTS["docs/architecture.md"]
-# Named, but read by Jupyter's or other programs, or explained as a pattern.
-OTHERS_VARIABLES = {"POSTGRES_PASSWORD", "RELATIONAL_URL", "SERIES_URL", "NEW_SERVER_URL"}
+# Named, but read by Jupyter's or other programs, or explained as a pattern; the token tool's keys [STS-75]; codes.
+OTHERS_VARIABLES = {"POSTGRES_PASSWORD", "RELATIONAL_URL", "SERIES_URL", "NEW_SERVER_URL"} | {
+    "NXT_STS_KEY",
+    "NXT_STS_NEW_KEY",
+    "NXT_STS_VENDING_KEY",
+    "TOKEN_FAILED",
+}
 
 
 def blocks(text: str, *languages: str) -> list[str]:
