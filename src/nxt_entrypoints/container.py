@@ -45,6 +45,7 @@ from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPu
 from nxt_domain.orders.use_cases.reconcile import ReconcileGatewayOrders
 from nxt_domain.orders.use_cases.refund_suspense import RefundSuspense
 from nxt_domain.orders.use_cases.settle_orders import SettleOrders
+from nxt_domain.orders.use_cases.ussd_purchase import ChargeByUssd, PlaceUssdOrder
 from nxt_domain.orders.use_cases.verification import PaymentVerification
 from nxt_domain.orders.use_cases.verify_order import VerifyOrder
 from nxt_domain.shared.ids import UlidFactory
@@ -191,6 +192,16 @@ class Container(containers.DeclarativeContainer):
     reconcile_gateway_orders = providers.Singleton(
         ReconcileGatewayOrders, begin=begin, verification=verification, clock=clock
     )
+    place_ussd_order = providers.Singleton(
+        PlaceUssdOrder,
+        begin=begin,
+        placement=placement,
+        accounts=merchant_accounts,
+        new_reference=providers.Object(payments.new_reference),
+        wake_ups=wake_ups,
+        system_wallet_id=artifact.deployment.system_wallet_id,
+    )
+    charge_by_ussd = providers.Singleton(ChargeByUssd, begin=begin, accounts=merchant_accounts, wake_ups=wake_ups)
     refund_suspense = providers.Singleton(RefundSuspense, begin=begin, accounts=merchant_accounts, clock=clock)
     settle_orders = providers.Singleton(SettleOrders, begin=begin, top_ups=top_ups, clock=clock, wake_ups=wake_ups)
     fulfil_top_up = providers.Singleton(

@@ -12,10 +12,13 @@ import pytest
 from nxt_adapters.flutterwave.gateway import FlutterwaveGateway
 from nxt_adapters.memory.gateway_payments import MemoryGateway
 from nxt_adapters.resilience import CallPolicy, HttpCaller, RetryPolicy
+from nxt_domain.grids.tariffs import MeterType, TariffFacts
 from nxt_domain.orders.gateway import GatewayTransaction, PaymentState
 from nxt_domain.orders.model import PaymentMethod
-from nxt_domain.orders.ports import GatewayFailed, PaymentGateway, RefundRefused, UnknownPayment
+from nxt_domain.orders.ports import GatewayFailed, MeterForSale, PaymentGateway, RefundRefused, UnknownPayment
 from nxt_domain.orders.suspense import RefundState
+from nxt_domain.orders.ussd import UssdCharge
+from nxt_domain.shared.money import Currency
 from nxt_entrypoints.simulators.flutterwave.simulator import Flutterwave, FlutterwaveConfig
 from nxt_entrypoints.simulators.flutterwave.webhook import Merchant
 from nxt_entrypoints.simulators.state import StateStore
@@ -93,7 +96,9 @@ async def gateway(request: pytest.FixtureRequest) -> AsyncIterator[Gateway]:
     await simulator.start()
     url = simulator.http.url
     caller = HttpCaller("flutterwave", QUICK)
-    port = FlutterwaveGateway(base_url=f"{url}/v3", secret_key=merchant.secret_key, caller=caller)
+    port = FlutterwaveGateway(
+        base_url=f"{url}/v3", secret_key=merchant.secret_key, caller=caller, fallback_email="a@b.example"
+    )
     yield SimulatedGateway(simulator, port, url)
     await caller.close()
     await simulator.stop()
@@ -171,3 +176,43 @@ async def test_a_gateway_that_is_down_refunds_nothing_for_sure(gateway: Gateway)
         await gateway.port.refund(paid, Decimal(10), comment="mistyped")
     with pytest.raises(GatewayFailed):
         await gateway.port.refunds_of(paid)
+
+
+PURCHASE = UssdCharge(
+    reference="phone-1",
+    bank_code="058",
+    amount=Decimal("500.5"),
+    currency=Currency.NGN,
+    phone="+2348030000099",
+    meter=MeterForSale(
+        id=1,
+        external_reference="47001771477",
+        wallet_id=2,
+        is_ready=True,
+        customer_id=3,
+        customer_name="Customer of Kalonda",
+        grid_id=4,
+        grid_name="Kalonda",
+        organization_id=5,
+        organization_name="Sun Power Ltd",
+        tariffs=TariffFacts(
+            meter_type=MeterType.HPS,
+            own_tariff=None,
+            essential_tariff=Decimal(300),
+            full_tariff=None,
+            is_dual_meter_grid=False,
+        ),
+    ),
+)
+
+
+async def test_a_bank_is_charged_by_a_code_to_dial(gateway: Gateway) -> None:
+    """[PAY-64] The charge waits under its reference until the buyer has dialled."""
+    note = await gateway.port.charge_by_ussd(PURCHASE)
+    assert note.startswith("*")
+    assert note.endswith("#")
+    waiting = await gateway.port.verify_by_reference("phone-1")
+    assert (waiting.state, waiting.amount) == (PaymentState.UNDECIDED, Decimal("500.5"))
+    gateway.go_down()
+    with pytest.raises(GatewayFailed):
+        await gateway.port.charge_by_ussd(PURCHASE)

@@ -21,6 +21,7 @@ from nxt_adapters.supabase.outbox import PostgresOutbox
 from nxt_adapters.supabase.settlements import PostgresSettlementFailures, PostgresSettlements
 from nxt_adapters.supabase.suspense import PostgresSuspenseResolutions
 from nxt_adapters.supabase.transaction import PostgresTransaction
+from nxt_adapters.supabase.ussd_sessions import PostgresUssdSessions
 from tests.support.payments_world import (
     FREE_METER,
     METER,
@@ -63,6 +64,10 @@ class PaymentsTransaction(PostgresTransaction):
     @property
     def notices(self) -> PostgresNotices:
         return PostgresNotices(self.connection)
+
+    @property
+    def ussd_sessions(self) -> PostgresUssdSessions:
+        return PostgresUssdSessions(self.connection)
 
     @property
     def suspense(self) -> PostgresSuspenseResolutions:

@@ -16,6 +16,7 @@ from nxt_domain.orders.gateway import GatewayTransaction
 from nxt_domain.orders.merchants import MerchantKeys, OrganizationCredentials, OrganizationKeys
 from nxt_domain.orders.ports import GatewayRefusedCredentials, MerchantAccount, PaymentGateway
 from nxt_domain.orders.suspense import Refund
+from nxt_domain.orders.ussd import UssdCharge
 from nxt_domain.shared.errors import Unavailable
 from nxt_domain.wallets.accounts import merchant_of, organization_of
 
@@ -36,6 +37,7 @@ class FlutterwaveAccounts:
         base_url: ``FLW_API``.
         platform: The platform's own keys; None: not configured, so payments answer 503 [PAY-13].
         credentials: Reads organizations' own accounts; None: this installation has none.
+        fallback_email: ``FLW_USSD_FALLBACK_EMAIL``, which the gateway wants with USSD charges.
         credentials_ttl_s: ``FLW_CREDENTIALS_TTL_S``: how long their keys are kept, seconds.
         policy: Time-outs, retries, breaker and bulkhead.
         monotonic: Measures the time keys are kept, seconds.
@@ -47,6 +49,7 @@ class FlutterwaveAccounts:
         base_url: str,
         platform: MerchantKeys | None,
         credentials: OrganizationCredentials | None = None,
+        fallback_email: str = "info@nxtgrid.co",
         credentials_ttl_s: float = 300.0,
         policy: CallPolicy = DEFAULT_POLICY,
         monotonic: Callable[[], float] = time.monotonic,
@@ -54,6 +57,7 @@ class FlutterwaveAccounts:
         self._base_url = base_url
         self._platform = platform
         self._credentials = credentials
+        self._fallback_email = fallback_email
         self._ttl_s = credentials_ttl_s
         self._monotonic = monotonic
         self._caller = HttpCaller(SYSTEM, policy)
@@ -107,7 +111,12 @@ class FlutterwaveAccounts:
         )
 
     def _gateway(self, keys: MerchantKeys) -> FlutterwaveGateway:
-        return FlutterwaveGateway(base_url=self._base_url, secret_key=keys.secret_key, caller=self._caller)
+        return FlutterwaveGateway(
+            base_url=self._base_url,
+            secret_key=keys.secret_key,
+            caller=self._caller,
+            fallback_email=self._fallback_email,
+        )
 
     async def _fresh_gateway(self, organization_id: int) -> PaymentGateway | None:
         self._cache.pop(organization_id, None)
@@ -142,6 +151,10 @@ class _RotatingGateway:
 
     async def verify_by_id(self, gateway_tx_id: str) -> GatewayTransaction:
         return await self._with_fresh_keys(lambda gateway: gateway.verify_by_id(gateway_tx_id))
+
+    async def charge_by_ussd(self, charge: UssdCharge) -> str:
+        # As for refunds: refused keys mean that nothing was done.
+        return await self._with_fresh_keys(lambda gateway: gateway.charge_by_ussd(charge))
 
     async def refund(self, gateway_tx_id: str, amount: Decimal, *, comment: str) -> Refund:
         # Refused keys mean that nothing was done, so asking again with fresh ones is no repeat.

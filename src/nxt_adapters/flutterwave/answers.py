@@ -13,7 +13,13 @@ import structlog
 from nxt_adapters.resilience import HttpReply
 from nxt_domain.orders.gateway import GatewayTransaction, PaymentState
 from nxt_domain.orders.model import PaymentMethod
-from nxt_domain.orders.ports import GatewayFailed, GatewayRefusedCredentials, RefundRefused, UnknownPayment
+from nxt_domain.orders.ports import (
+    ChargeRefused,
+    GatewayFailed,
+    GatewayRefusedCredentials,
+    RefundRefused,
+    UnknownPayment,
+)
 from nxt_domain.orders.suspense import Refund, RefundState
 
 _MOST_DIGITS = 40
@@ -77,6 +83,33 @@ def read_refund(reply: HttpReply) -> Refund:
     if reply.status != 200 or body.get("status") != "success" or not isinstance(data, Mapping):
         raise GatewayFailed(f"The payment gateway answered HTTP {reply.status}")
     return _refund(data)
+
+
+def read_ussd_note(reply: HttpReply) -> str:
+    """Read what to dial from the answer of a USSD charge [PAY-64].
+
+    Raises:
+        GatewayRefusedCredentials: 401 or 403.
+        ChargeRefused: Any other 4xx, or a success with nothing to dial: nobody can pay by it.
+        GatewayFailed: Anything that is no answer to our question.
+    """
+    _check_key(reply)
+    body = _decode(reply)
+    if 400 <= reply.status < 500:
+        raise ChargeRefused(_optional_text(body, "message") or "The payment gateway refuses the charge")
+    if reply.status != 200:
+        raise GatewayFailed(f"The payment gateway answered HTTP {reply.status}")
+    authorization = _inner(_inner(body, "meta"), "authorization")
+    note = _optional_text(authorization, "note")
+    is_made = body.get("status") == "success" and body.get("data") is not None
+    if not is_made or _optional_text(authorization, "mode") != "ussd" or not note:
+        raise ChargeRefused("The payment gateway gave nothing to dial")
+    return note
+
+
+def _inner(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = body.get(name)
+    return value if isinstance(value, Mapping) else {}
 
 
 def read_refunds(reply: HttpReply) -> tuple[Sequence[Refund], bool]:

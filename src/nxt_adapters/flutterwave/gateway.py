@@ -8,7 +8,7 @@ from typing import Final
 
 import stamina
 
-from nxt_adapters.flutterwave.answers import read_refund, read_refunds, read_transaction
+from nxt_adapters.flutterwave.answers import read_refund, read_refunds, read_transaction, read_ussd_note
 from nxt_adapters.resilience import (
     CallFailed,
     CallPolicy,
@@ -24,6 +24,8 @@ from nxt_adapters.resilience import (
 from nxt_domain.orders.gateway import GatewayTransaction
 from nxt_domain.orders.ports import GatewayFailed, UnknownPayment
 from nxt_domain.orders.suspense import Refund
+from nxt_domain.orders.ussd import UssdCharge
+from nxt_domain.shared.money import plain
 
 SYSTEM: Final = "flutterwave"
 LIVE_API: Final = "https://api.flutterwave.com/v3"
@@ -46,12 +48,14 @@ class FlutterwaveGateway:
         base_url: ``FLW_API``, e.g. ``https://api.flutterwave.com/v3``.
         secret_key: Of the merchant account.
         caller: Shared by all merchant accounts; its policy's retries are made here.
+        fallback_email: Sent with USSD charges, whose buyers have none.
     """
 
-    def __init__(self, *, base_url: str, secret_key: str, caller: HttpCaller) -> None:
+    def __init__(self, *, base_url: str, secret_key: str, caller: HttpCaller, fallback_email: str = "") -> None:
         self._base_url = base_url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {secret_key}"}
         self._caller = caller
+        self._fallback_email = fallback_email
 
     async def verify_by_reference(self, reference: str) -> GatewayTransaction:
         """Read the transaction under a reference; see ``PaymentGateway``."""
@@ -63,16 +67,31 @@ class FlutterwaveGateway:
         url = f"{self._base_url}/transactions/{_number(gateway_tx_id)}/verify"
         return await self._read("verify_by_id", url, None)
 
+    async def charge_by_ussd(self, charge: UssdCharge) -> str:
+        """Charge a bank account, asking once; see ``PaymentGateway`` [PAY-64]."""
+        body = {
+            "tx_ref": charge.reference,
+            "account_bank": charge.bank_code,
+            "amount": plain(charge.amount),
+            "currency": charge.currency.value,
+            "email": self._fallback_email,
+            "phone_number": charge.phone,
+            "fullname": "Guest",
+            "meta": {
+                "organization": charge.meter.organization_name,
+                "grid": charge.meter.grid_name,
+                "customer_full_name": charge.meter.customer_name,
+                "meter_external_reference": charge.meter.external_reference,
+                "type": "meter_topup",
+            },
+        }
+        reply = await self._post("charge", f"{self._base_url}/charges", body, params={"type": "ussd"})
+        return read_ussd_note(reply)
+
     async def refund(self, gateway_tx_id: str, amount: Decimal, *, comment: str) -> Refund:
         """Give a payment back, asking once; see ``PaymentGateway``."""
         url = f"{self._base_url}/transactions/{_number(gateway_tx_id)}/refund"
-        body = {"amount": amount, "comments": comment}
-        once = RetryPolicy(attempts=1)
-        try:
-            reply = await self._caller.request("refund", "POST", url, json=body, headers=self._headers, retry=once)
-        except CallFailed as failed:
-            raise GatewayFailed(f"The payment gateway could not be asked: {failed.message}") from failed
-        return read_refund(reply)
+        return read_refund(await self._post("refund", url, {"amount": amount, "comments": comment}))
 
     async def refunds_of(self, gateway_tx_id: str) -> Sequence[Refund]:
         """List the refunds of a transaction; see ``PaymentGateway``."""
@@ -84,6 +103,18 @@ class FlutterwaveGateway:
             if is_last:
                 return sorted(found, key=lambda refund: (len(refund.id), refund.id))
         raise GatewayFailed("The payment gateway lists more refunds than can be looked through")
+
+    async def _post(
+        self, operation: str, url: str, body: Mapping[str, object], params: Mapping[str, str] | None = None
+    ) -> HttpReply:
+        """Ask for something that must not be repeated blindly [PAY-60]."""
+        once = RetryPolicy(attempts=1)
+        try:
+            return await self._caller.request(
+                operation, "POST", url, json=body, params=params, headers=self._headers, retry=once
+            )
+        except CallFailed as failed:
+            raise GatewayFailed(f"The payment gateway could not be asked: {failed.message}") from failed
 
     async def _refunds_page(self, gateway_tx_id: str, page: int) -> HttpReply:
         params = {"tx_id": gateway_tx_id, "page": str(page)}

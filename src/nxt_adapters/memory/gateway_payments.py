@@ -18,9 +18,17 @@ from nxt_domain.orders.gateway import (
     PaymentState,
     StoredEvent,
 )
-from nxt_domain.orders.ports import GatewayFailed, GatewayKey, MerchantAccount, RefundRefused, UnknownPayment
+from nxt_domain.orders.ports import (
+    ChargeRefused,
+    GatewayFailed,
+    GatewayKey,
+    MerchantAccount,
+    RefundRefused,
+    UnknownPayment,
+)
 from nxt_domain.orders.states import OrderStatus
 from nxt_domain.orders.suspense import Refund, RefundState
+from nxt_domain.orders.ussd import UssdCharge
 from nxt_domain.shared.errors import Conflict
 from nxt_domain.wallets.accounts import organization_of
 
@@ -157,13 +165,17 @@ class MemoryGateway:
         failure: Raised instead of each answer, if set.
         refunds: All there were.
         refund_state: What new refunds come to.
-        forgets_answer: Whether a refund is done, and its answer lost.
+        charges: All USSD charges there were.
+        refuses_charges: Whether new ones are refused.
+        forgets_answer: Whether a refund or charge is done, and its answer lost.
     """
 
     def __init__(self) -> None:
         self.failure: GatewayFailed | None = None
         self.refunds: list[Refund] = []
         self.refund_state = RefundState.DONE
+        self.charges: list[UssdCharge] = []
+        self.refuses_charges = False
         self.forgets_answer = False
         self._by_id: dict[str, GatewayTransaction] = {}
 
@@ -185,6 +197,27 @@ class MemoryGateway:
         if gateway_tx_id not in self._by_id:
             raise UnknownPayment("The payment gateway knows no such transaction")
         return self._by_id[gateway_tx_id]
+
+    async def charge_by_ussd(self, charge: UssdCharge) -> str:
+        """Charge a bank; ``forgets_answer`` loses the answer after it was done."""
+        self._fail()
+        if self.refuses_charges:
+            raise ChargeRefused("The bank is not supported")
+        self.charges.append(charge)
+        self.put(
+            GatewayTransaction(
+                id=str(9_000_000 + len(self.charges)),
+                reference=charge.reference,
+                state=PaymentState.UNDECIDED,
+                status="pending",
+                amount=charge.amount,
+                currency=charge.currency,
+                payment_type="ussd",
+            )
+        )
+        if self.forgets_answer:
+            raise GatewayFailed("The payment gateway broke the connection")
+        return f"*{charge.bank_code}*000*{len(self.charges):04d}#"
 
     async def refund(self, gateway_tx_id: str, amount: Decimal, *, comment: str) -> Refund:
         """Give a payment back; ``forgets_answer`` loses the answer after it was done."""

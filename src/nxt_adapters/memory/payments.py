@@ -9,6 +9,7 @@ from nxt_adapters.memory.ledger import MemoryLedger
 from nxt_adapters.memory.orders import MemoryOrders
 from nxt_adapters.memory.settlements import MemoryNotices, MemorySettlementFailures, MemorySettlements
 from nxt_adapters.memory.suspense import MemorySuspenseResolutions
+from nxt_adapters.memory.ussd_sessions import MemoryUssdSessions
 
 
 class MemoryPayments(MemoryTransaction):
@@ -25,6 +26,7 @@ class MemoryPayments(MemoryTransaction):
         self.gateway_events = MemoryGatewayEvents(database)
         self.ledger = MemoryLedger(database)
         self.notices = MemoryNotices(database)
+        self.ussd_sessions = MemoryUssdSessions(database)
         self.suspense = MemorySuspenseResolutions(database)
         self.settlements = MemorySettlements(database)
         self.audit = MemoryAuditTrail(database)

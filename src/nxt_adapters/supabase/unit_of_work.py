@@ -27,6 +27,7 @@ from nxt_adapters.supabase.suspense import PostgresSuspenseResolutions
 from nxt_adapters.supabase.tenant import TenantRepositories
 from nxt_adapters.supabase.token_issues import PostgresTokenIssues
 from nxt_adapters.supabase.transaction import PostgresTransaction
+from nxt_adapters.supabase.ussd_sessions import PostgresUssdSessions
 from nxt_domain.identity.scope import Scope
 from nxt_domain.messaging.ports import DeviceMessages
 from nxt_domain.shared.secrets import SecretBox, SecretLost
@@ -113,6 +114,11 @@ class SupabaseUnitOfWork(PostgresTransaction):
     def settlement_failures(self) -> PostgresSettlementFailures:
         """Technical failures of settlements."""
         return PostgresSettlementFailures(self.connection)
+
+    @cached_property
+    def ussd_sessions(self) -> PostgresUssdSessions:
+        """Phone sessions."""
+        return PostgresUssdSessions(self.connection)
 
     @cached_property
     def suspense(self) -> PostgresSuspenseResolutions:

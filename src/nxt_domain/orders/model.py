@@ -188,6 +188,14 @@ class Order:
         """
         return self._fail(states.REFUSED_BY_BANK, FailureCode.GATEWAY_REJECTED, "The bank rejected the payment")
 
+    def refuse_charge(self, why: str) -> Order:
+        """Note that the gateway made no charge, so that nobody can pay (T5) [PAY-100].
+
+        Raises:
+            TransitionRefused: The order does not wait for its payment.
+        """
+        return self._fail(states.REFUSED_BY_BANK, FailureCode.CHARGE_NOT_CREATED, why)
+
     def refuse_mismatch(self, code: FailureCode, message: str) -> Order:
         """Note that a payment of another amount or currency came in (T6).
 

@@ -73,6 +73,11 @@ def bank_refused(order: Order, to: Contact) -> SmsNotice | None:
     return _notice(order, to, NoticeType.PAYMENT_REJECTED, "Your bank rejected the payment", "bank-refused")
 
 
+def ussd_code(order: Order, to: Contact, note: str) -> SmsNotice | None:
+    """Tell the caller of a phone session what to dial [PAY-99]."""
+    return _notice(order, to, NoticeType.CREDIT_RECEIVED, f"USSD code: {note}", "ussd-code")
+
+
 def _notice(order: Order, to: Contact, kind: NoticeType, message: str, event: str) -> SmsNotice | None:
     if not to.phone:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 import attrs
 
@@ -21,6 +21,9 @@ from nxt_domain.orders.suspense import Refund, Resolution
 from nxt_domain.shared.errors import Conflict, NotFound, UpstreamFailed
 from nxt_domain.shared.unit_of_work import UnitOfWork
 from nxt_domain.wallets.ports import Ledger
+
+if TYPE_CHECKING:
+    from nxt_domain.orders.ussd import UssdCharge
 
 TxT_contra = TypeVar("TxT_contra", contravariant=True)
 
@@ -47,6 +50,12 @@ class GatewayRefusedCredentials(GatewayFailed):
     """The gateway does not accept the keys of the merchant account."""
 
     default_code = "GATEWAY_CREDENTIALS"
+
+
+class ChargeRefused(UpstreamFailed):
+    """The gateway will not make this charge; nobody was charged."""
+
+    default_code = "CHARGE_REFUSED"
 
 
 class RefundRefused(UpstreamFailed):
@@ -308,7 +317,7 @@ class SettlementTransaction(UnitOfWork, Protocol):
 
 
 class PaymentGateway(Protocol):
-    """One merchant account. All calls but ``refund`` are harmless to repeat."""
+    """One merchant account. All calls but ``charge_by_ussd`` and ``refund`` are harmless to repeat."""
 
     async def verify_by_reference(self, reference: str) -> GatewayTransaction:
         """Read the transaction under a reference [PAY-61].
@@ -324,6 +333,17 @@ class PaymentGateway(Protocol):
         Raises:
             UnknownPayment: There is none.
             GatewayFailed: Nothing is known.
+        """
+
+    async def charge_by_ussd(self, charge: UssdCharge) -> str:
+        """Charge a bank account that the buyer confirms by dialling a code; never repeated by the adapter [PAY-64].
+
+        Returns:
+            What to dial, e.g. ``*889*767*1234#``.
+
+        Raises:
+            ChargeRefused: The gateway will not do it, or gives nothing to dial.
+            GatewayFailed: Nobody knows whether it was taken: verify the reference before asking again.
         """
 
     async def refund(self, gateway_tx_id: str, amount: Decimal, *, comment: str) -> Refund:

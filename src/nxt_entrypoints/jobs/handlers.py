@@ -13,6 +13,7 @@ from nxt_domain.meters.news import HOURLY_REPORT, SOCKET_EVENT, TOP_UP_COMMAND
 from nxt_domain.meters.use_cases.apply_delivery_events import ApplyDeliveryEvents
 from nxt_domain.orders.suspense import GATEWAY_REFUND
 from nxt_domain.orders.use_cases.gateway_events import GATEWAY_EVENT, ProcessGatewayEvents
+from nxt_domain.orders.ussd import USSD_CHARGE
 from nxt_domain.shared.alerts import ALERT
 from nxt_domain.shared.errors import InvalidInput
 from nxt_domain.shared.outbox import ClaimedTask
@@ -45,6 +46,13 @@ class Refunds(Protocol):
         """Bring the refund of a suspense entry to its end."""
 
 
+class UssdCharges(Protocol):
+    """Charges banks for purchases by phone."""
+
+    async def __call__(self, order_id: int) -> None:
+        """Bring the charge of an order to its end."""
+
+
 class Handlers:
     """Binds kinds of tasks to use cases.
 
@@ -52,6 +60,7 @@ class Handlers:
         apply_delivery_events: For ``DELIVERY_EVENT``.
         process_gateway_events: For ``GATEWAY_EVENT``.
         fulfil_top_up: For ``TOP_UP_COMMAND``.
+        charge_by_ussd: For ``USSD_CHARGE``.
         refund_suspense: For ``GATEWAY_REFUND``.
         realtime: For ``SOCKET_EVENT``.
         reports: For ``HOURLY_REPORT``.
@@ -64,6 +73,7 @@ class Handlers:
         apply_delivery_events: ApplyDeliveryEvents,
         process_gateway_events: ProcessGatewayEvents,
         fulfil_top_up: Fulfilment,
+        charge_by_ussd: UssdCharges,
         refund_suspense: Refunds,
         realtime: Realtime,
         reports: ReportReceiver,
@@ -72,6 +82,7 @@ class Handlers:
         self._apply_delivery_events = apply_delivery_events
         self._process_gateway_events = process_gateway_events
         self._fulfil_top_up = fulfil_top_up
+        self._charge_by_ussd = charge_by_ussd
         self._refund_suspense = refund_suspense
         self._realtime = realtime
         self._reports = reports
@@ -83,6 +94,7 @@ class Handlers:
             Lane(kind=DELIVERY_EVENT, handle=self.delivery_events, batch=100, delay=timedelta(seconds=1)),
             Lane(kind=GATEWAY_EVENT, handle=self.gateway_events, batch=20, channel=Channel.GATEWAY_EVENTS),
             Lane(kind=TOP_UP_COMMAND, handle=self.top_up, batch=1),
+            Lane(kind=USSD_CHARGE, handle=self.ussd_charge, batch=1),
             Lane(kind=GATEWAY_REFUND, handle=self.gateway_refund, batch=1),
             Lane(kind=SOCKET_EVENT, handle=self.socket_events, batch=100, delay=timedelta(seconds=1)),
             Lane(kind=HOURLY_REPORT, handle=self.hourly_reports, batch=100, delay=timedelta(minutes=1)),
@@ -103,6 +115,11 @@ class Handlers:
         if task.attempts >= _ATTEMPTS_BEFORE_ALERT:
             _log.error("a paid top-up still has no command", code="TOP_UP_WAITING", order_id=task.order_id)
         await self._fulfil_top_up(_integer(task, "order_id"))
+
+    async def ussd_charge(self, tasks: Sequence[ClaimedTask]) -> None:
+        """Charge one bank, and send the code to dial."""
+        (task,) = tasks
+        await self._charge_by_ussd(_integer(task, "order_id"))
 
     async def gateway_refund(self, tasks: Sequence[ClaimedTask]) -> None:
         """Ask the gateway for one refund, or look how far it is."""

@@ -120,6 +120,7 @@ def _start_relay(process: Process, reports: ReportReceiver | None) -> None:
         apply_delivery_events=container.apply_delivery_events(),
         process_gateway_events=container.process_gateway_events(),
         fulfil_top_up=container.fulfil_top_up(),
+        charge_by_ussd=container.charge_by_ussd(),
         refund_suspense=container.refund_suspense(),
         realtime=container.realtime(),
         reports=receiver,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -12,6 +13,11 @@ from nxt_adapters.supabase.merchant_keys import PostgresMerchantKeys
 from nxt_domain.orders.merchants import MerchantKeys, OrganizationCredentials
 from nxt_domain.shared.secrets import SecretBox
 from nxt_entrypoints.settings.settings import Settings
+
+
+def new_reference() -> str:
+    """Make a payment reference that nobody has [PAY-99]."""
+    return str(uuid.uuid4())
 
 
 def organization_keys(
@@ -27,6 +33,7 @@ def merchant_accounts(settings: Settings, credentials: OrganizationCredentials |
         credentials=credentials,
         base_url=settings.text_or_none("FLW_API") or LIVE_API,
         platform=_platform_keys(settings),
+        fallback_email=settings.text("FLW_USSD_FALLBACK_EMAIL"),
         credentials_ttl_s=settings.number("FLW_CREDENTIALS_TTL_S"),
     )
 
