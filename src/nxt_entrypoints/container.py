@@ -48,6 +48,7 @@ from nxt_domain.orders.use_cases.settle_orders import SettleOrders
 from nxt_domain.orders.use_cases.ussd_purchase import ChargeByUssd, PlaceUssdOrder
 from nxt_domain.orders.use_cases.verification import PaymentVerification
 from nxt_domain.orders.use_cases.verify_order import VerifyOrder
+from nxt_domain.shared.chain_audit_log import ChainAuditLog, VerifyAuditLog
 from nxt_domain.shared.ids import UlidFactory
 from nxt_entrypoints.api.own_orders import VerifyOwnOrder
 from nxt_entrypoints.api.webhook_secrets import WebhookGuard
@@ -207,6 +208,10 @@ class Container(containers.DeclarativeContainer):
     fulfil_top_up = providers.Singleton(
         FulfilTopUp, begin=begin, top_ups=top_ups, complete=complete_top_up, clock=clock
     )
+
+    # The chain over the audit log.
+    chain_audit_log = providers.Singleton(ChainAuditLog, begin=begin, clock=clock)
+    verify_audit_log = providers.Singleton(VerifyAuditLog, begin=begin, clock=clock)
 
     # News and messages to people.
     realtime = providers.Singleton(SocketIoRealtime, valkey)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from nxt_adapters.memory.audit_chain import MemoryAuditChain
 from nxt_adapters.memory.database import MemoryClock, MemoryDatabase, MemoryTransaction
 from nxt_adapters.memory.grids import MemoryGridTwins
 from nxt_adapters.memory.interactions import MemoryInteractions
@@ -50,6 +51,7 @@ class MemoryUnitOfWork(MemoryPayments):
         self.outbox = MemoryOutboxTable(database)
         self.accounts = MemoryAccountRegister(database)
         self.chat_accounts = MemoryChatAccounts(database)
+        self.audit_chain = MemoryAuditChain(database)
         self.meters = MemoryMeters(database)
         self.meter_search = MemoryMeterSearch(database)
         self.interactions = MemoryInteractions(database)

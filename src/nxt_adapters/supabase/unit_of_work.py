@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from nxt_adapters.supabase.account_register import PostgresAccountRegister
 from nxt_adapters.supabase.audit import PostgresAuditTrail
+from nxt_adapters.supabase.audit_chain import PostgresAuditChain
 from nxt_adapters.supabase.chat_accounts import PostgresChatAccounts
 from nxt_adapters.supabase.decoder_keys import PostgresDecoderKeys
 from nxt_adapters.supabase.gateway_charges import PostgresCharges
@@ -79,6 +80,11 @@ class SupabaseUnitOfWork(PostgresTransaction):
     def audit(self) -> PostgresAuditTrail:
         """Who did what."""
         return PostgresAuditTrail(self.connection)
+
+    @cached_property
+    def audit_chain(self) -> PostgresAuditChain:
+        """Hashes over who did what."""
+        return PostgresAuditChain(self.connection)
 
     @cached_property
     def outbox(self) -> PostgresOutbox:

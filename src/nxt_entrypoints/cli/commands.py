@@ -55,6 +55,7 @@ nxt = LazyGroup(
         "db": _lazy("db", "db", "Bring the databases to the newest schema, compare them with it"),
         "ledger": _lazy("ledger", "ledger", "Check the books, explain orders, print accounts"),
         "merchant": _lazy("merchant", "merchant", "Show and set organizations' own accounts at the payment gateway"),
+        "audit": _lazy("audit", "audit", "Check the evidence of who did what"),
         "doctor": _lazy("doctor", "doctor", "Look for trouble, and say what to do about it"),
         "codec": _lazy("codec", "codec", "Write and read the frames of meters, offline"),
         "sts": _lazy("sts", "sts", "Write and read prepayment tokens, offline"),

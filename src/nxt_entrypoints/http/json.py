@@ -47,11 +47,6 @@ def decode(body: bytes) -> Json:
     return value
 
 
-def canonical(value: Json) -> bytes:
-    """Write decoded JSON in its one canonical form: members sorted, no blanks, numbers in plain notation."""
-    return _CANONICAL.encode(to_plain(value))
-
-
 def encode(value: object) -> bytes:
     """Write a result as JSON: attrs objects as objects, decimals in plain notation, instants as ``…sssZ``."""
     return _ENCODER.encode(to_plain(value))
@@ -174,7 +169,6 @@ def _parser_text(error: Exception) -> str:
 
 
 _DECODER = msgspec.json.Decoder(float_hook=_read_fraction)
-_CANONICAL = msgspec.json.Encoder(order="sorted")
 _STORED = msgspec.json.Decoder(float_hook=Decimal)
 # A decimal that is declared as something else is a number all the same.
 _ENCODER = msgspec.json.Encoder(decimal_format="number")

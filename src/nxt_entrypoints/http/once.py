@@ -19,9 +19,10 @@ from nxt_domain.shared.idempotency import (
     stored_answer,
     working_on,
 )
+from nxt_domain.shared.json import canonical
 from nxt_entrypoints.http.body import Upload, parse
 from nxt_entrypoints.http.errors import error_body, is_told, status_of
-from nxt_entrypoints.http.json import canonical, stored
+from nxt_entrypoints.http.json import MalformedJson, stored
 from nxt_entrypoints.http.observation import Exchange
 from nxt_entrypoints.http.results import Reply
 from nxt_entrypoints.http.routes import Route
@@ -115,7 +116,7 @@ def named_request(
         return None
     query = f"?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else ""
     is_key = caller.kind is CredentialKind.KEY
-    body = canonical(parse(raw, request.headers.get("Content-Type"))) if route.takes("body") else raw
+    body = _canonical_body(raw, request.headers.get("Content-Type")) if route.takes("body") else raw
     return keyed_request(
         scope=f"key:{caller.api_key_id}" if is_key else f"account:{caller.account_id}",
         key=key,
@@ -123,6 +124,13 @@ def named_request(
         path=route.path.format_map(path) + query,
         body=body if upload is None else upload.content,
     )
+
+
+def _canonical_body(raw: bytes, content_type: str | None) -> bytes:
+    try:
+        return canonical(parse(raw, content_type))
+    except RecursionError as error:
+        raise MalformedJson("JSON is nested too deeply") from error
 
 
 def replay(answer: Answer, request_id: str) -> Reply[object]:

@@ -27,6 +27,8 @@ CALENDAR = (
     ScheduledJob(name="release-suspended", cron="* * * * *"),
     ScheduledJob(name="expire-interactions", cron="* * * * *"),
     ScheduledJob(name="refresh-hot-balances", cron="* * * * *", deadline=timedelta(minutes=1)),
+    ScheduledJob(name="chain-audit-log", cron="* * * * *"),
+    ScheduledJob(name="verify-audit-log", cron="0 3 * * *", deadline=timedelta(hours=1)),
     ScheduledJob(name="ledger-audit", cron="0 2 * * *", deadline=timedelta(hours=1)),
     ScheduledJob(name="ensure-partitions", cron="10 1 * * *"),
     ScheduledJob(name="purge-done-work", cron="30 1 * * *", deadline=timedelta(minutes=30)),

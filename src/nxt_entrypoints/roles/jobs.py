@@ -142,6 +142,8 @@ def _start_calendar(process: Process) -> None:
         "release-suspended": container.release_suspended(),
         "expire-interactions": container.expire_interactions(),
         "refresh-hot-balances": maintenance.refresh_hot_balances,
+        "chain-audit-log": container.chain_audit_log(),
+        "verify-audit-log": partial(_verify_audit_log, process),
         "ensure-partitions": maintenance.ensure_partitions,
         "purge-done-work": maintenance.purge_done_work,
     }
@@ -168,6 +170,14 @@ async def _audit_ledger(process: Process) -> str:
     findings = await audit(process.settings.relational_url)
     for finding in findings:
         _log.error("the books are not in order", code="LEDGER_AUDIT", finding=str(finding))
+    return f"{len(findings)} findings"
+
+
+async def _verify_audit_log(process: Process) -> str:
+    """Check the chain over the audit log; people are told of what is wrong [REL-167]."""
+    findings = await process.container.verify_audit_log()()
+    for finding in findings:
+        _log.error("the audit log was tampered with, or is not linked", code="AUDIT_LOG", finding=str(finding))
     return f"{len(findings)} findings"
 
 
