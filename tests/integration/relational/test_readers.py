@@ -24,8 +24,8 @@ TABLES = sorted(table.name for table in metadata.tables.values() if table.schema
 
 
 @pytest.fixture
-def world(any_relational_url: str) -> Iterator[World]:
-    made = World(any_relational_url)
+def world(relational_url: str) -> Iterator[World]:
+    made = World(relational_url)
     yield made
     made.session.close()
 
@@ -91,6 +91,21 @@ def test_readers_see_no_secret(world: World, role: str) -> None:
                     world.session.execute(question)
             else:
                 assert world.session.execute(question).fetchone() == {"n": seen}
+
+
+def test_readers_find_the_former_schema_by_bare_names(world: World, role: str) -> None:
+    """[REL-119] [REL-125] [REL-126] [REL-110] A star works on accounts; commands and floats under the old names."""
+    readers.make(_url(world), [Reader(role=role, tables="chat")], {})
+    with psycopg.connect(_url(world)) as session:
+        session.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
+        session.execute("set search_path = compat, public, extensions")
+        people = session.execute("select * from accounts")
+        names = [column.name for column in people.description or ()]
+        codes = {row[names.index("telegram_link_token")] for row in people}
+        assert (names, codes) == ([column.name for column in metadata.tables["accounts"].columns], {None})
+        assert session.execute("select count(*) from directives").fetchone() == (4,)
+        (amount,) = session.execute("select amount from orders limit 1").fetchone() or ()
+        assert isinstance(amount, float)
 
 
 def test_a_repetition_changes_nothing_and_a_shorter_list_takes_away(world: World, role: str) -> None:

@@ -41,10 +41,13 @@ NEW_ROWS: Mapping[str, Row] = {
 CHANGES: Mapping[str, tuple[str, str]] = {"orders": ("order_status", "'IGNORED'"), "accounts": ("telegram_id", "null")}
 
 
-@pytest.fixture(scope="module")
-def world() -> Iterator[World]:
+@pytest.fixture(scope="module", params=["embedded", "service"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """One world for all of them, on the embedded server and on that of NXT_TEST_POSTGRES_URL [R57]."""
     try:
-        with databases.fresh_database(databases.embedded_server(), "relational") as url:
+        is_ours = request.param == "embedded"
+        server = databases.embedded_server() if is_ours else databases.server_from_environment("NXT_TEST_POSTGRES_URL")
+        with databases.fresh_database(server, "relational") as url:
             made = World(url)
             yield made
             made.session.close()
