@@ -170,7 +170,7 @@ class Admin:
 
 
 def _number(request: web.Request, name: str, default: int) -> int:
-    text = request.query.get(name, str(default))
+    text = request.query.get(name) or str(default)
     if not text.isascii() or not text.isdecimal() or len(text) > 9 or int(text) < 1:
         raise refusal(400, "validation_failed", "Bad Pagination Parameters")
     return int(text)
