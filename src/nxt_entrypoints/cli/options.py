@@ -18,6 +18,7 @@ class UpOptions:
     Attributes:
         data: Data directory; ``None`` for a temporary one (R37).
         port: Port of the API role; ``None`` for a free one.
+        supabase_port: Port of the sign-in service; ``None`` for a free one.
         as_json: Print the JSON of R7, once everything is ready.
         traffic_per_minute: Purchases a minute and village; 0 for none (R10).
         report_every_s: Seconds between reports of a simulated meter (R36).
@@ -28,6 +29,7 @@ class UpOptions:
 
     data: Path | None = None
     port: int | None = None
+    supabase_port: int | None = None
     as_json: bool = False
     traffic_per_minute: float = 6.0
     report_every_s: float = 300.0

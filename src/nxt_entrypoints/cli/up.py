@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 )
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the API role. Default: a free one.")
 @click.option(
+    "--supabase-port",
+    type=click.IntRange(1, 65535),
+    envvar="NXT_SUPABASE_PORT",
+    show_envvar=True,
+    help="Port of the sign-in service, where dashboards expect Supabase. Default: a free one.",
+)
+@click.option(
     "--traffic",
     type=click.FloatRange(0, 600),
     default=6.0,
@@ -68,6 +75,7 @@ if TYPE_CHECKING:
 def up(
     data: Path | None,
     port: int | None,
+    supabase_port: int | None,
     traffic: float,
     report_every: float,
     log_level: str,
@@ -85,6 +93,7 @@ def up(
     options = UpOptions(
         data=data,
         port=port,
+        supabase_port=supabase_port,
         as_json=as_json,
         traffic_per_minute=0.0 if no_traffic else traffic,
         report_every_s=report_every,

@@ -90,7 +90,7 @@ async def run(options: UpOptions) -> int:
 
 async def _start(options: UpOptions, stack: AsyncExitStack, data: DataDir, tell: Told, logs: LogStream) -> Running:
     since = datetime.now(UTC)
-    ports = world.choose_ports(data, options.port)
+    ports = world.choose_ports(data, {"api": options.port, "supabase": options.supabase_port})
     tell("starting PostgreSQL, Valkey and the MQTT broker")
     embedded = await stack.enter_async_context(EmbeddedStack(data, tell=partial(logs.write, "services")))
     tell("migrating both data planes")

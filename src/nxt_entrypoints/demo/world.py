@@ -97,15 +97,20 @@ async def prepare(
         return _world(connection)
 
 
-def choose_ports(data: DataDir, api_port: int | None) -> Mapping[str, int]:
+def choose_ports(data: DataDir, wanted: Mapping[str, int | None]) -> Mapping[str, int]:
     """Choose a port for everything that listens: what it had before, where that is still free (R37).
 
+    Args:
+        data: Remembers ports.
+        wanted: Ports that were asked for, by name.
+
     Raises:
-        EmbeddedError: The port that was asked for is taken.
+        EmbeddedError: A port that was asked for is taken.
     """
-    if api_port is not None and not is_free(api_port):
-        raise EmbeddedError(f"port {api_port} is taken; choose another with --port, or none for a free one")
-    ports = {} if api_port is None else {"api": api_port}
+    ports = {name: port for name, port in wanted.items() if port is not None}
+    for port in ports.values():
+        if not is_free(port):
+            raise EmbeddedError(f"port {port} is taken; choose another with --port, or none for a free one")
     for name in (*_ROLES, *_SIMULATORS):
         if name not in ports:
             ports[name] = data.port(name, avoid=ports.values())

@@ -81,6 +81,7 @@ IDENTITY = (
         secret=True,
         instead=("SUPABASE_JWKS_URL",),
     ),
+    variable("NXT_SUPABASE_PORT", "*", _OPT, "`nxt up`: port of the sign-in service (default: a free one)", PORT),
     variable("SUPABASE_JWKS_URL", "A", _OPT, "address of the key set, in place of the project's own", Url()),
     variable("NXT_JWT_DURATION", "A", _TIER, "life of a charting token, such as 12h", Duration()),
     variable("PRIVATE_KEY", "A", _TIER, "signs charting tokens", Pem(), secret=True),
