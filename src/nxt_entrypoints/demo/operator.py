@@ -12,14 +12,11 @@ import attrs
 from sqlalchemy import Connection, Table, insert, select, update
 
 from nxt_adapters.supabase.tables import (
-    accounts,
     agents,
-    auth_users,
     connections,
     customers,
     dcus,
     grids,
-    members,
     meter_commissionings,
     metering_hardware_imports,
     metering_hardware_install_sessions,
@@ -29,27 +26,13 @@ from nxt_adapters.supabase.tables import (
     poles,
     wallets,
 )
+from nxt_entrypoints.demo.logins import Login, seed_member, seed_residents
 from nxt_entrypoints.demo.villages import House, VillagePlan
 
 OPERATOR = "Lakeside Mini-Grids"
+OPERATOR_EMAIL = "admin@lakeside.example"
 _INSTALLED_BEFORE = timedelta(days=90)
 _POWER_LIMIT_W = 2000
-
-
-@attrs.frozen(kw_only=True)
-class Login:
-    """Someone who signs in at the identity provider.
-
-    Attributes:
-        user_id: ``auth.users.id``, also ``accounts.supabase_id``.
-    """
-
-    user_id: uuid.UUID
-    account_id: int
-    email: str
-    full_name: str
-    member_type: str
-    organization_id: int
 
 
 @attrs.frozen(kw_only=True)
@@ -108,40 +91,16 @@ def seed_operator(
     """
     organization_id = _one(connection, organizations, {"name": OPERATOR, "email": "office@lakeside.example"})
     wallet_id = _one(connection, wallets, {"organization_id": organization_id})
-    admin = _login(connection, organization_id, "admin@lakeside.example", "Operations Desk", "ADMIN")
-    service = _login(connection, platform_organization_id, "service@platform.example", "Service Account", "SERVICE")
+    admin = seed_member(connection, organization_id, OPERATOR_EMAIL, "Operations Desk", "FINANCE")
+    service = seed_member(
+        connection, platform_organization_id, "service@platform.example", "Service Account", "SERVICE"
+    )
     villages = [
         _seed_village(connection, plan, organization_id, admin.account_id, now, ordinal)
         for ordinal, plan in enumerate(plans, start=1)
     ]
     return SeededOperator(
         organization_id=organization_id, wallet_id=wallet_id, admin=admin, service=service, villages=villages
-    )
-
-
-def _login(connection: Connection, organization_id: int, email: str, name: str, member_type: str) -> Login:
-    user_id = uuid.uuid4()
-    connection.execute(
-        insert(auth_users).values(id=user_id, email=email, raw_user_meta_data={"full_name": name}, raw_app_meta_data={})
-    )
-    # A trigger made the account [REL-97]; another gives it the organization, out of the claims [REL-98].
-    account_id = connection.execute(select(accounts.c.id).where(accounts.c.supabase_id == user_id)).scalar_one()
-    member_id = _one(connection, members, {"account_id": account_id, "member_type": member_type})
-    claims = {
-        "account_id": account_id,
-        "account_type": "MEMBER",
-        "member_id": member_id,
-        "member_type": member_type,
-        "organization_id": organization_id,
-    }
-    connection.execute(update(auth_users).where(auth_users.c.id == user_id).values(raw_app_meta_data=claims))
-    return Login(
-        user_id=user_id,
-        account_id=account_id,
-        email=email,
-        full_name=name,
-        member_type=member_type,
-        organization_id=organization_id,
     )
 
 
@@ -152,11 +111,8 @@ def _seed_village(
     pole_ids = _many(connection, poles, [_pole(plan, grid_id, ordinal, index) for index in range(plan.poles)])
     dcu_ids = _many(connection, dcus, [_gateway(plan, grid_id, eui, now) for eui in plan.gateways])
     agent_name = f"{plan.name} Sales Point"
-    agent_account = _one(
-        connection,
-        accounts,
-        {"full_name": agent_name, "phone": f"23481{ordinal:02d}000001", "organization_id": organization_id},
-    )
+    person = {"full_name": agent_name, "phone": f"23481{ordinal:02d}000001"}
+    (agent_account,) = seed_residents(connection, "AGENT", organization_id, grid_id, [person])
     agent_id = _one(connection, agents, {"grid_id": grid_id, "account_id": agent_account})
     agent_wallet = _one(connection, wallets, {"agent_id": agent_id})
     seeded = _seed_meters(connection, plan, grid_id, organization_id, author_id, pole_ids, dcu_ids, now)
@@ -218,11 +174,8 @@ def _seed_meters(
     now: datetime,
 ) -> Sequence[SeededMeter]:
     houses = plan.houses
-    account_ids = _many(
-        connection,
-        accounts,
-        [{"full_name": house.name, "phone": house.phone, "organization_id": organization_id} for house in houses],
-    )
+    people = [{"full_name": house.name, "phone": house.phone} for house in houses]
+    account_ids = seed_residents(connection, "CUSTOMER", organization_id, grid_id, people)
     customer_ids = _many(connection, customers, [_customer(grid_id, account_id) for account_id in account_ids])
     pairs = zip(houses, customer_ids, strict=True)
     connection_ids = _many(connection, connections, [_connection(house, customer_id) for house, customer_id in pairs])

@@ -288,7 +288,7 @@ def _world(connection: Connection) -> World:
     query = (
         select(accounts.c.email)
         .join(members, members.c.account_id == accounts.c.id)
-        .where(accounts.c.organization_id == organization_id, members.c.member_type == "ADMIN")
+        .where(accounts.c.organization_id == organization_id)
         .order_by(accounts.c.id)
         .limit(1)
     )

@@ -33,6 +33,27 @@ def test_villages_are_complete_and_a_second_seeding_changes_nothing(seeded_url: 
         assert orders > 150
 
 
+def test_everybody_has_a_login_whose_claims_name_the_account(seeded_url: str) -> None:
+    """[API-168] [REL-23] So that user administration works on the demo's people as on any other."""
+    with connected(seeded_url) as connection:
+        odd = connection.scalar(
+            text(
+                """
+                select count(*) from accounts a
+                left join auth.users u on u.id = a.supabase_id
+                left join members m on m.account_id = a.id
+                left join agents g on g.account_id = a.id
+                left join customers c on c.account_id = a.id
+                where num_nonnulls(m.id, g.id, c.id) <> 1
+                    or (u.raw_app_meta_data ->> 'account_id')::int is distinct from a.id
+                    or (u.raw_app_meta_data ->> 'organization_id')::int is distinct from a.organization_id
+                    or (u.raw_app_meta_data ->> 'grid_id')::int is distinct from coalesce(g.grid_id, c.grid_id)
+                """
+            )
+        )
+        assert odd == 0
+
+
 def test_seeded_books_balance_and_wallets_follow_the_ledger(seeded_url: str) -> None:
     """Postings sum to zero, transactions to balances, completed orders have their entry [PAY-25, PAY-31, PAY-38]."""
     with connected(seeded_url) as connection:
