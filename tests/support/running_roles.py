@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
+from uuid import UUID
 
 import attrs
 import structlog
@@ -28,6 +29,9 @@ from nxt_entrypoints.settings.roles import Role
 from nxt_entrypoints.simulators.flutterwave.simulator import FlutterwaveConfig
 from nxt_entrypoints.simulators.flutterwave.webhook import Merchant
 from nxt_entrypoints.simulators.process import Simulators, SimulatorsConfig
+from nxt_entrypoints.simulators.supabase.sessions import project_key
+from nxt_entrypoints.simulators.supabase.simulator import SupabaseConfig
+from nxt_entrypoints.simulators.supabase.users import AuthUser
 
 NOWHERE = "http://127.0.0.1:9"
 _NO_SERIES = "postgresql://nxt:unused@127.0.0.1:9/series"
@@ -35,7 +39,8 @@ _PATIENCE_S = 30
 
 
 class RunningRoles:
-    """A context in which roles answer at ``urls``; every user's session lives, and the payment gateway is simulated.
+    """A context in which roles answer at ``urls``; identity provider and payment gateway are simulated, and other roles
+    that are called take whatever they are told.
 
     Args:
         relational_url: A migrated database.
@@ -59,6 +64,7 @@ class RunningRoles:
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._stop: asyncio.Event | None = None
+        self._vendors: Simulators | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="roles", daemon=True)
 
@@ -83,14 +89,29 @@ class RunningRoles:
             self._failure = error
             self._ready.set()
 
+    def session_of(self, login: str) -> str:
+        """Open a session at the identity provider and return its id, which a token names."""
+
+        async def begin() -> str:
+            assert self._vendors is not None
+            assert self._vendors.supabase is not None
+            session, _ = self._vendors.supabase._desk.sessions.begin(AuthUser(id=UUID(login)))
+            return session.id
+
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(begin(), self._loop).result(_PATIENCE_S)
+
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        sessions = web.AppRunner(_live_sessions())
-        await sessions.setup()
-        await web.TCPSite(sessions, "127.0.0.1", 0).start()
-        async with Simulators(self._gateway()) as vendors:
+        others = web.AppRunner(_obedient())
+        await others.setup()
+        await web.TCPSite(others, "127.0.0.1", 0).start()
+        other_role = f"http://127.0.0.1:{others.addresses[0][1]}"
+        async with Simulators(self._outside()) as vendors:
+            self._vendors = vendors
             outside = {
-                "supabase": f"http://127.0.0.1:{sessions.addresses[0][1]}",
+                **dict.fromkeys(("api", "provisioning", "jobs", "telemetry"), other_role),
+                "supabase": vendors.urls["supabase"],
                 "flutterwave": vendors.urls["flutterwave"],
                 "chirpstack_grpc": "127.0.0.1:9",
                 "mqtt_url": "mqtt://127.0.0.1:9",
@@ -101,11 +122,17 @@ class RunningRoles:
                 self._ready.set()
                 await self._stop.wait()
                 await process.finish()
-        await sessions.cleanup()
+        await others.cleanup()
 
-    def _gateway(self) -> SimulatorsConfig:
+    def _outside(self) -> SimulatorsConfig:
         merchant = Merchant(secret_key=self.secrets.flutterwave_secret_key)
-        return SimulatorsConfig(flutterwave=FlutterwaveConfig(merchants=(merchant,)))
+        identity = SupabaseConfig(
+            jwt_secret=self.secrets.jwt_secret,
+            anon_key=project_key(self.secrets.jwt_secret, "anon"),
+            service_role_key=project_key(self.secrets.jwt_secret, "service_role"),
+            relational_url=self._stores["relational_url"],
+        )
+        return SimulatorsConfig(flutterwave=FlutterwaveConfig(merchants=(merchant,)), supabase=identity)
 
     def _environment(self, outside: Mapping[str, str]) -> dict[str, str]:
         addresses = {field.name: NOWHERE for field in attrs.fields(DemoAddresses)} | self._stores | dict(outside)
@@ -139,12 +166,12 @@ def quiet() -> Iterator[None]:
         structlog.configure(**before)
 
 
-def _live_sessions() -> web.Application:
-    async def user(_request: web.Request) -> web.Response:
-        return web.json_response({"id": "00000000-0000-4000-8000-000000000001"})
+def _obedient() -> web.Application:
+    async def take(request: web.Request) -> web.Response:
+        return web.json_response([] if request.path == "/metering-hardware-imports" else {}, status=201)
 
     app = web.Application()
-    app.router.add_get("/auth/v1/user", user)
+    app.router.add_route("*", "/{path:.*}", take)
     return app
 
 

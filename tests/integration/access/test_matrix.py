@@ -67,7 +67,7 @@ class World:
         self._calls = 0
         secret = api.secrets.jwt_secret
         self.credentials: dict[str, dict[str, str]] = {
-            name: {"Authorization": f"Bearer {rows.token(name, secret)}"} for name in USERS
+            name: {"Authorization": f"Bearer {self._signed_in(name)}"} for name in USERS
         } | {name: {"X-API-KEY": rows.keys[name]} for name in (*KEYS, *DEAD_KEYS)}
         good_key = {"X-API-KEY": rows.keys["platform key"]}
         expired = rows.token("platform SUPERADMIN", secret, exp=1_700_000_000)
@@ -82,6 +82,10 @@ class World:
             "service key": {"X-API-KEY": api.secrets.internal_api_key},
             **{name: self.credentials[name] for name in DEAD_KEYS},
         }
+
+    def _signed_in(self, name: str) -> str:
+        session = self.api.session_of(self.rows.people[name].login)
+        return self.rows.token(name, self.api.secrets.jwt_secret, session_id=session)
 
     async def call(self, session: aiohttp.ClientSession, name: str, caller: Mapping[str, str], things: Any) -> Answer:
         """Send a route's sample; ``things`` says what stands for each thing."""

@@ -87,7 +87,9 @@ class World:
         self.session = requests.Session()
         self._calls = 0
         secret = roles.secrets.jwt_secret
-        self.tokens = {name: rows.token(name, secret) for name in CALLERS}
+        self.tokens = {
+            name: rows.token(name, secret, session_id=roles.session_of(rows.people[name].login)) for name in CALLERS
+        }
 
     def headers(self, role: Role, caller: str) -> dict[str, str]:
         self._calls += 1
