@@ -89,10 +89,8 @@ def test_customers_have_fees_and_the_numbers_of_their_meters(world: World) -> No
 def test_the_technicians_app_filters_customers_by_index(world: World) -> None:
     """[REL-118] The customers of one grid are read without walking through those of others."""
     _do(world, "set local enable_seqscan = off")
-    plan = _rows(
-        world, "explain select id, full_name from customers_with_account where grid_id = 1 and deleted_at is null"
-    )
-    assert any("idx_customer_grid_id" in str(row) for row in plan)
+    query = "explain select id, full_name from customers_with_account where grid_id = 1 and deleted_at is null"
+    assert any("Index Cond: (grid_id = 1)" in str(row) for row in _rows(world, query))
 
 
 @pytest.mark.parametrize(
