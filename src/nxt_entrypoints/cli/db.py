@@ -11,6 +11,7 @@ import click
 from nxt_entrypoints.cli.options import data_option
 from nxt_entrypoints.cli.output import emit, examples, json_option, remark
 from nxt_entrypoints.cli.running import plane_urls
+from nxt_entrypoints.cli.seeding import seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,7 @@ _plane_option = click.option(
 
 @click.group()
 def db() -> None:
-    """Bring the databases to the newest schema, compare them with it.
+    """Bring the databases to the newest schema, fill a new one, compare them with what they should be.
 
     Addresses come from NXT_DB_* and NXT_TIMESCALE_DB_* (for migrations from DATABASE_* first, so that the
     owner can be another user), or from a running `nxt up` with --data.
@@ -105,6 +106,9 @@ def readers(roles: Path | None, data: Path | None, as_json: bool) -> int:
         ],
     )
     return 0
+
+
+db.add_command(seed)
 
 
 @db.command()

@@ -1,11 +1,12 @@
 """The first rows of a fresh installation [REL-170, REL-171, PAY-66].
 
 Existing rows win, so seeding twice changes nothing. The first superadmin's login belongs to the identity provider and
-is made through it.
+is made through it, by ``EnsureSuperadmin``.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 import attrs
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, Table, cast, func, or_, select, text
 from sqlalchemy.dialects.postgresql import REGCLASS, Insert, insert
 
 from nxt_adapters.supabase.tables import banks, deployment, ledger_accounts, organizations, wallets
-from nxt_domain.shared.errors import Conflict
+from nxt_domain.shared.errors import Conflict, InvalidInput
 from nxt_entrypoints.database.migrate import connected
 
 BANKING_SYSTEM = "BANKING_SYSTEM"
@@ -68,6 +69,27 @@ class Baseline:
     platform_organization_name: str = "Platform operator"
     banking_system_wallet_id: int = 968
     banks: Mapping[str, str] = attrs.field(factory=lambda: dict(BANKS))
+
+
+def read_banks(text: str) -> Mapping[str, str]:
+    """Read an operator's codes of banks at the payment provider: a JSON object of names and codes.
+
+    Args:
+        text: Of the file. Banks of the phone menu that it doesn't name keep the code of ``BANKS``.
+
+    Raises:
+        InvalidInput: It is no such object, or two banks have one code.
+    """
+    try:
+        codes = json.loads(text)
+    except ValueError as error:
+        raise InvalidInput(f"The banks are no JSON: {error}", code="BANKS_MALFORMED") from error
+    if not isinstance(codes, dict) or not all(isinstance(code, str) and code.strip() for code in codes.values()):
+        raise InvalidInput("The banks must be an object of names and codes, all text", code="BANKS_MALFORMED")
+    banks = {**BANKS, **{name.strip(): code.strip() for name, code in codes.items()}}
+    if len(set(banks.values())) < len(banks):
+        raise InvalidInput("Two banks have the same code", code="BANKS_MALFORMED")
+    return banks
 
 
 @attrs.frozen(kw_only=True)

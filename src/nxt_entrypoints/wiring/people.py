@@ -13,6 +13,7 @@ from nxt_domain.identity.ports import IdentityProvider
 from nxt_domain.identity.use_cases.change_people import DeletePerson, UpdateAgent, UpdateCustomer, UpdateMember
 from nxt_domain.identity.use_cases.charting_tokens import IssueChartingTokens
 from nxt_domain.identity.use_cases.chat_accounts import FindChatUser, LinkTelegram
+from nxt_domain.identity.use_cases.first_superadmin import EnsureSuperadmin
 from nxt_domain.identity.use_cases.make_people import CreateAgent, CreateCustomer, InviteMember
 from nxt_domain.identity.use_cases.person_maker import PersonMaker
 from nxt_domain.shared.clock import Clock
@@ -57,6 +58,9 @@ class People(containers.DeclarativeContainer):
 
     admin_organization_id = deployment.provided.admin_organization_id
     maker = providers.Singleton(PersonMaker, begin=begin, provider=provider, clock=clock)
+    ensure_superadmin = providers.Singleton(
+        EnsureSuperadmin, begin=begin, provider=provider, maker=maker, admin_organization_id=admin_organization_id
+    )
     services = providers.Singleton(
         PeopleServices,
         invite_member=providers.Singleton(
