@@ -57,7 +57,7 @@ from nxt_entrypoints.wiring import identity, messages, metering, payments
 from nxt_entrypoints.wiring import people as people_wiring
 from nxt_entrypoints.wiring.money import Money
 from nxt_entrypoints.wiring.people import People
-from nxt_entrypoints.wiring.registers import Registers
+from nxt_entrypoints.wiring.registers import Registers, has_tracker, tracker
 from nxt_entrypoints.wiring.secrets import secret_box
 from nxt_entrypoints.wiring.sites import Sites
 
@@ -118,7 +118,14 @@ class Container(containers.DeclarativeContainer):
     begin_reading = providers.Factory(SupabaseReading, reading_engine, device_messages.provider).provider
 
     # Areas of routes.
-    registers = providers.Container(Registers, begin=begin, begin_reading=begin_reading)
+    registers = providers.Container(
+        Registers,
+        begin=begin,
+        begin_reading=begin_reading,
+        clock=clock,
+        valkey=valkey,
+        has_tracker=providers.Callable(has_tracker, settings),
+    )
     provisioning_role = providers.Singleton(
         ProvisioningRole,
         base_url=settings.provided.text_or_none.call("TALOS_API"),
@@ -215,6 +222,7 @@ class Container(containers.DeclarativeContainer):
 
     # News and messages to people.
     realtime = providers.Singleton(SocketIoRealtime, valkey)
+    tracker = providers.Singleton(tracker, settings)
     sms = providers.Singleton(messages.sms, settings)
     dispatch_sms = providers.Singleton(
         DispatchSms, queue=providers.Singleton(PostgresNotificationQueue, engine), sms=sms

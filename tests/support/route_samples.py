@@ -124,6 +124,8 @@ SAMPLES: Mapping[str, Sample] = {
     "GET /grids/{id}/metering_hardware_connectivity_stats": Sample(path={"id": Of("grid")}),
     "GET /grids/{id}/pbg-connections/download": Sample(path={"id": Of("grid")}),
     "GET /issues": LIST,
+    "PUT /issues": Sample(body=[{"id": Of("issue"), "snoozed_until": "2026-04-01T00:00:00Z"}]),
+    "POST /issues/debug": Sample(body={"external_reference": None}),
     "GET /meters": LIST,
     "GET /meters/search": Sample(query={"search": "1"}),
     "GET /notes": LIST,

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import attrs
+
 from nxt_adapters.memory.database import MemoryDatabase
 from nxt_adapters.memory.listing import page_of
-from nxt_domain.fieldwork.views import IssueView, NoteView
+from nxt_domain.fieldwork.issues import Issue, IssueStatus, IssueType
+from nxt_domain.fieldwork.views import IssueMeter, IssueMppt, IssueView, IssueWithSubjects, NoteView
 from nxt_domain.identity.scope import Scope
+from nxt_domain.shared.errors import Conflict
 from nxt_domain.shared.paging import Page, Window
 
 
@@ -20,17 +27,61 @@ class MemoryIssueRegister:
     def __init__(self, database: MemoryDatabase, scope: Scope) -> None:
         self._rows: dict[int, IssueView] = database.table("issues")
         self._grids: dict[int, int | None] = database.table("issue_grids")
+        self._subjects: dict[int, tuple[IssueMeter | None, IssueMppt | None]] = database.table("issue_subjects")
         self._scope = scope
 
     async def page(self, window: Window, *, grid_id: int | None = None) -> Page[IssueView]:
         """See ``IssueRegister.page``."""
-        mine = [row for row in self._rows.values() if self._scope.admits(row.rls_organization_id)]
-        return page_of([row for row in mine if grid_id in {None, self._grids[row.id]}], window)
+        return page_of([row for row in self._visible() if grid_id in {None, self._grids[row.id]}], window)
 
-    def know(self, row: IssueView, *, on_grid: int | None) -> None:
-        """Set up or change an issue, and say where its meter or PV charger is."""
+    async def lock(self, issue_ids: Collection[int]) -> Mapping[int, Issue]:
+        """See ``IssueRegister.lock``."""
+        return {row.id: _issue(row) for row in self._visible() if row.id in issue_ids}
+
+    async def save(self, issues: Sequence[Issue]) -> None:
+        """See ``IssueRegister.save``."""
+        for issue in issues:
+            values = {name: value for name, value in attrs.asdict(issue).items() if name != "organization_id"}
+            self._rows[issue.id] = attrs.evolve(self._rows[issue.id], **values)
+        open_meters = [row.meter_id for row in self._rows.values() if row.issue_status == "OPEN" and row.meter_id]
+        if len(set(open_meters)) < len(open_meters):
+            raise Conflict("There is another open issue of the same kind", code="ISSUE_OPEN")
+
+    async def read(self, issue_ids: Collection[int]) -> Mapping[int, IssueWithSubjects]:
+        """See ``IssueRegister.read``."""
+        return {row.id: self._with_subjects(row) for row in self._visible() if row.id in issue_ids}
+
+    def know(
+        self,
+        row: IssueView,
+        *,
+        on_grid: int | None,
+        meter: IssueMeter | None = None,
+        mppt: IssueMppt | None = None,
+    ) -> None:
+        """Set up or change an issue, and say where its meter or PV charger is, and what they are."""
         self._rows[row.id] = row
         self._grids[row.id] = row.grid_id or on_grid
+        self._subjects[row.id] = meter, mppt
+
+    def _visible(self) -> list[IssueView]:
+        return [row for row in self._rows.values() if self._scope.admits(row.rls_organization_id)]
+
+    def _with_subjects(self, row: IssueView) -> IssueWithSubjects:
+        meter, mppt = self._subjects[row.id]
+        values: dict[str, Any] = {field.name: getattr(row, field.name) for field in attrs.fields(IssueView)}
+        return IssueWithSubjects(**values, meter=meter, mppt=mppt)
+
+
+def _issue(row: IssueView) -> Issue:
+    names = {field.name for field in attrs.fields(Issue)} - {"issue_type", "issue_status", "organization_id"}
+    values: dict[str, Any] = {name: getattr(row, name) for name in names}
+    return Issue(
+        **values,
+        issue_type=IssueType(row.issue_type),
+        issue_status=IssueStatus(row.issue_status),
+        organization_id=row.rls_organization_id,
+    )
 
 
 class MemoryNoteRegister:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from nxt_domain.fieldwork.views import IssueView, NoteView
+from nxt_domain.fieldwork.issues import Issue
+from nxt_domain.fieldwork.views import IssueView, IssueWithSubjects, NoteView
 from nxt_domain.shared.paging import Page, Window
 
 
@@ -18,6 +20,19 @@ class IssueRegister(Protocol):
             window: Which part.
             grid_id: Only those of this grid, of its present meters, and of its PV chargers.
         """
+
+    async def lock(self, issue_ids: Collection[int]) -> Mapping[int, Issue]:
+        """Lock issues by ascending id; unknown ones are left out."""
+
+    async def save(self, issues: Sequence[Issue]) -> None:
+        """Write locked issues in one statement; one that is about another grid now follows it to its owner.
+
+        Raises:
+            Conflict: The meter, or the grid for this type, has another open issue.
+        """
+
+    async def read(self, issue_ids: Collection[int]) -> Mapping[int, IssueWithSubjects]:
+        """Read issues with what they are about, in one statement."""
 
 
 class NoteRegister(Protocol):

@@ -30,6 +30,7 @@ from nxt_domain.shared.errors import Forbidden, InvalidInput
 NO_ACCESS = "You do not have access to this resource"
 KEY_PREFIX = "nxt_"
 _SHOWN_CHARACTERS = 8
+_NO_ACCOUNT = 0
 _SCOPE = re.compile(r"[a-z0-9_-]{1,64}:(read|write)")
 _READ_ONLY_TENANTS = frozenset({OrganizationType.LENDER, OrganizationType.DATA_AGGREGATOR})
 
@@ -52,13 +53,19 @@ def principal_of_key(account: Account, key: ApiKey, *, admin_organization_id: in
     return attrs.evolve(principal, scopes=key.scopes, api_key_id=key.id)
 
 
+def stranger(origin: CallOrigin) -> Principal:
+    """Make the principal of whoever calls a route that the operator opened again: nobody known may do all [API-193]."""
+    nobody = Account(id=_NO_ACCOUNT, supabase_id=None, full_name="Anybody")
+    return attrs.evolve(_principal(nobody, CredentialKind.USER, _NO_ACCOUNT), is_admin_org=True, origin=origin)
+
+
 def actor_of(principal: Principal) -> Actor:
     """Name a caller in the audit trail."""
     origin = principal.origin or CallOrigin()
     return Actor(
         kind=_actor_kind(principal),
         label=principal.full_name,
-        account_id=principal.account_id,
+        account_id=principal.account_id or None,
         api_key_id=principal.api_key_id,
         request_id=origin.request_id,
         source_ip=origin.address,
@@ -68,6 +75,8 @@ def actor_of(principal: Principal) -> Actor:
 def _actor_kind(principal: Principal) -> ActorKind:
     if principal.kind is CredentialKind.KEY:
         return ActorKind.API_KEY
+    if principal.account_id == _NO_ACCOUNT:
+        return ActorKind.WEBHOOK
     # An account without a role may do nothing that is recorded [API-48].
     return ActorKind(principal.account_type or AccountType.CUSTOMER)
 

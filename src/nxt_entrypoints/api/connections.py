@@ -28,6 +28,7 @@ Fee = Annotated[Decimal, minimum(0), maximum(1_000_000_000), places(4)]
 """Major units of the connection's currency."""
 
 _TAGS = ("connections",)
+_CAPABILITY = "metering"
 _UNKNOWN = {404: "Unknown, or another tenant's"}
 _TAKEN = {409: "A connection with this upload id already exists"}
 
@@ -144,7 +145,7 @@ async def list_customers(query: ListQuery, caller: Principal, services: ApiServi
     return await services.registers.read_contracts.customers(caller, query.window, grid_id=query.grid_id)
 
 
-@route("GET", "/connections", guard=Guard.USER_OR_KEY, summary="List connections", tags=_TAGS)
+@route("GET", "/connections", guard=Guard.USER_OR_KEY, summary="List connections", tags=_TAGS, capability=_CAPABILITY)
 async def list_connections(query: ListQuery, caller: Principal, services: ApiServices) -> Page[ConnectionView]:
     """Own tenant, by ascending id; `next` is the `after` of the following page."""
     return await services.registers.read_contracts.connections(caller, query.window, grid_id=query.grid_id)
@@ -156,6 +157,7 @@ async def list_connections(query: ListQuery, caller: Principal, services: ApiSer
     guard=Guard.USER_OR_KEY,
     summary="Make a connection with its wallet and requested meters",
     tags=_TAGS,
+    capability=_CAPABILITY,
     errors=_UNKNOWN | _TAKEN,
 )
 async def create_connection(body: NewConnectionBody, caller: Principal, services: ApiServices) -> Created:
@@ -170,6 +172,7 @@ async def create_connection(body: NewConnectionBody, caller: Principal, services
     guard=Guard.USER_OR_KEY,
     summary="Change connections",
     tags=_TAGS,
+    capability=_CAPABILITY,
     max_body=LARGE_MAX_BODY,
     errors=_UNKNOWN | _TAKEN,
 )
@@ -188,6 +191,7 @@ async def change_connections(body: list[ConnectionPatch], caller: Principal, ser
     guard=Guard.USER_OR_KEY,
     summary="Replace the list of meters that a connection asks for",
     tags=_TAGS,
+    capability=_CAPABILITY,
     errors=_UNKNOWN,
 )
 async def upsert_requested_meters(body: RequestedMetersBody, caller: Principal, services: ApiServices) -> Created:

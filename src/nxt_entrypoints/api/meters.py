@@ -13,6 +13,7 @@ from nxt_entrypoints.http.rate_limit import METER_SEARCH
 from nxt_entrypoints.http.routes import Guard, Route, route
 
 _TAGS = ("meters",)
+_CAPABILITY = "metering"
 
 
 @attrs.frozen(kw_only=True)
@@ -26,7 +27,7 @@ class SearchQuery:
     search: str = ""
 
 
-@route("GET", "/meters", guard=Guard.USER_OR_KEY, summary="List meters", tags=_TAGS)
+@route("GET", "/meters", guard=Guard.USER_OR_KEY, summary="List meters", tags=_TAGS, capability=_CAPABILITY)
 async def list_meters(query: ListQuery, caller: Principal, services: ApiServices) -> Page[MeterView]:
     """Own tenant, by ascending id, without those in stock; `next` is the `after` of the following page."""
     return await services.registers.read_meters.page(caller, query.window, grid_id=query.grid_id)
@@ -38,6 +39,7 @@ async def list_meters(query: ListQuery, caller: Principal, services: ApiServices
     guard=Guard.PUBLIC,
     summary="Find a meter that can be paid for",
     tags=_TAGS,
+    capability=_CAPABILITY,
     limit=METER_SEARCH,
     errors={404: "Unknown or not ready for use"},
 )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import attrs
 
+from nxt_domain.fieldwork.use_cases.issue_check import DebugIssueCheck
 from nxt_domain.fieldwork.use_cases.read_fieldwork import ReadFieldwork
+from nxt_domain.fieldwork.use_cases.update_issues import UpdateIssues
 from nxt_domain.grids.use_cases.contracts import (
     ChangeConnections,
     CreateConnection,
@@ -25,3 +27,5 @@ class RegisterServices:
     read_fieldwork: ReadFieldwork
     read_meters: ReadMeters
     search_meter: SearchMeter
+    update_issues: UpdateIssues
+    debug_issue_check: DebugIssueCheck

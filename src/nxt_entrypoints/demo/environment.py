@@ -86,6 +86,7 @@ def artifact(tuning: Mapping[str, int] | None = None) -> Mapping[str, object]:
                 "tokenGenerator": {"provider": "native"},
             },
             "payments": {"enabled": True, "providers": [{"provider": "flutterwave"}]},
+            "fieldOperations": {"enabled": True},
             "notifications": {"enabled": True, "channels": [{"provider": "sms-africastalking"}]},
         },
         "security": {"trustedProxies": ["127.0.0.0/8"]},

@@ -34,6 +34,7 @@ class Gate:
         service: For ``internal``.
         data: For ``data_key``.
         ingress_key: The network server's shared key, for routes that accept it; None: none.
+        open_routes: ``security.legacyOpenRoutes``: they answer without credential, too, and then know no caller.
     """
 
     user: AuthenticateUser | None = None
@@ -41,12 +42,13 @@ class Gate:
     service: AuthenticateService | None = None
     data: AuthenticateDataReader | None = None
     ingress_key: str | None = attrs.field(default=None, repr=False)
+    open_routes: frozenset[str] = frozenset()
 
     async def admit(self, route: Route, headers: Mapping[str, str]) -> Principal | None:
         """Authenticate and, by the caller's kind, authorize.
 
         Returns:
-            The caller; None where a route has none: public and vendor routes, shared keys.
+            The caller; None where a route has none: public, vendor and open routes, shared keys.
 
         Raises:
             Unauthenticated: With the text that the guard has for the reason.
@@ -79,6 +81,8 @@ class Gate:
         token = bearer_token(headers.get("Authorization"))
         key = headers.get(API_KEY_HEADER)
         if route.ingress and token is None and same_secret(key, self.ingress_key):
+            return None
+        if token is None and not key and route.name in self.open_routes:
             return None
         principal = await self.authenticate(token=token, key=key)
         require_access(principal, route.access, segment=route.segment, changes=route.changes)

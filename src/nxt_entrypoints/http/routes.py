@@ -98,6 +98,11 @@ class Route:
     result: Any = None
 
     @property
+    def name(self) -> str:
+        """Method and template, as documents and the configuration name it."""
+        return f"{self.method} {self.path}"
+
+    @property
     def segment(self) -> str:
         """The first path segment, which scopes of keys name."""
         return self.path.split("/")[1].lower()

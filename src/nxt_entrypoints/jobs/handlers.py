@@ -8,6 +8,8 @@ from typing import Protocol
 
 import structlog
 
+from nxt_domain.fieldwork.issues import TICKET_CLOSABLE
+from nxt_domain.fieldwork.tracker import CLOSABLE, IssueTracker
 from nxt_domain.messaging.events import DELIVERY_EVENT, delivery_event_from_payload
 from nxt_domain.meters.news import HOURLY_REPORT, SOCKET_EVENT, TOP_UP_COMMAND
 from nxt_domain.meters.use_cases.apply_delivery_events import ApplyDeliveryEvents
@@ -15,7 +17,7 @@ from nxt_domain.orders.suspense import GATEWAY_REFUND
 from nxt_domain.orders.use_cases.gateway_events import GATEWAY_EVENT, ProcessGatewayEvents
 from nxt_domain.orders.ussd import USSD_CHARGE
 from nxt_domain.shared.alerts import ALERT
-from nxt_domain.shared.errors import InvalidInput
+from nxt_domain.shared.errors import InvalidInput, NotFound
 from nxt_domain.shared.outbox import ClaimedTask
 from nxt_domain.shared.realtime import Realtime
 from nxt_domain.shared.wakeups import Channel
@@ -65,6 +67,7 @@ class Handlers:
         realtime: For ``SOCKET_EVENT``.
         reports: For ``HOURLY_REPORT``.
         forwards_reports: Whether hourly reports are passed on at all (R6).
+        tracker: For ``TICKET_CLOSABLE``; None: nobody is told.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Handlers:
         realtime: Realtime,
         reports: ReportReceiver,
         forwards_reports: bool,
+        tracker: IssueTracker | None = None,
     ) -> None:
         self._apply_delivery_events = apply_delivery_events
         self._process_gateway_events = process_gateway_events
@@ -87,6 +91,7 @@ class Handlers:
         self._realtime = realtime
         self._reports = reports
         self._forwards_reports = forwards_reports
+        self._tracker = tracker
 
     def lanes(self) -> Sequence[Lane]:
         """One lane per kind, so that a slow effect holds up no other."""
@@ -98,6 +103,7 @@ class Handlers:
             Lane(kind=GATEWAY_REFUND, handle=self.gateway_refund, batch=1),
             Lane(kind=SOCKET_EVENT, handle=self.socket_events, batch=100, delay=timedelta(seconds=1)),
             Lane(kind=HOURLY_REPORT, handle=self.hourly_reports, batch=100, delay=timedelta(minutes=1)),
+            Lane(kind=TICKET_CLOSABLE, handle=self.closable_ticket, batch=1),
             Lane(kind=ALERT, handle=self.alerts, batch=20),
         )
 
@@ -137,6 +143,17 @@ class Handlers:
         """Pass meters' reports on to the telemetry role, in one call."""
         if self._forwards_reports:
             await self._reports.send([task.payload for task in tasks])
+
+    async def closable_ticket(self, tasks: Sequence[ClaimedTask]) -> None:
+        """Tell the tracker that a ticket's issue is over; a ticket that is gone needs no word [AUTO-154]."""
+        (task,) = tasks
+        ticket = _text(task, "ticket")
+        if self._tracker is None:
+            return
+        try:
+            await self._tracker.comment(ticket, CLOSABLE)
+        except NotFound:
+            _log.warning("the tracker does not know a ticket", ticket=ticket)
 
     async def alerts(self, tasks: Sequence[ClaimedTask]) -> None:
         """Write alerts where operators look: a log record of level error with a stable code [PAY-134]."""

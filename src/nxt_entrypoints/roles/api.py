@@ -104,6 +104,7 @@ async def start_api(process: Process) -> None:
         user=container.authenticate_user(),
         key=container.authenticate_key(),
         ingress_key=settings.text_or_none("CHIRPSTACK_INGRESS_KEY"),
+        open_routes=frozenset(security.legacy_open_routes),
     )
 
     async def authenticate(token: str | None, key: str | None) -> Principal:

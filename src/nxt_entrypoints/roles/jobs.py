@@ -9,6 +9,7 @@ from functools import partial
 import attrs
 import structlog
 
+from nxt_domain.fieldwork.tracker import IssueTracker
 from nxt_domain.shared.wakeups import Channel
 from nxt_entrypoints.http.operations import Probe
 from nxt_entrypoints.jobs.calendar import CALENDAR
@@ -110,6 +111,13 @@ def _start_sealing(process: Process) -> None:
     process.run("secrets", run)
 
 
+def _tracker(process: Process) -> IssueTracker | None:
+    tracker = process.container.tracker()
+    if tracker is not None:
+        process.on_close(tracker.close)
+    return tracker
+
+
 def _start_relay(process: Process, reports: ReportReceiver | None) -> None:
     container = process.container
     receiver = reports
@@ -125,6 +133,7 @@ def _start_relay(process: Process, reports: ReportReceiver | None) -> None:
         realtime=container.realtime(),
         reports=receiver,
         forwards_reports=process.settings.jobs_enabled,
+        tracker=_tracker(process),
     )
     relay = OutboxRelay(
         queue=container.outbox_queue(),

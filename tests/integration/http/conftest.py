@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from dependency_injector import providers
+from redis.asyncio import Redis
 from tests.support.http_roles import LOTS, Services
 from tests.support.identity_world import IdentityWorld
 from tests.support.registers import PostgresRegisters
 
+from nxt_adapters.system.clock import SystemClock
 from nxt_entrypoints.api.app import build_api
 from nxt_entrypoints.wiring.registers import Registers
 
@@ -33,10 +35,22 @@ def callers() -> IdentityWorld:
     return IdentityWorld()
 
 
+def wired(
+    registers: PostgresRegisters, valkey_url: str = "redis://127.0.0.1:9", *, has_tracker: bool = True
+) -> Registers:
+    """Wire the area's use cases as the container does; by default no Valkey answers."""
+    return Registers(
+        begin=providers.Object(registers.begin),
+        clock=providers.Singleton(SystemClock),
+        valkey=providers.Singleton(Redis.from_url, valkey_url),
+        has_tracker=providers.Object(has_tracker),
+    )
+
+
 @pytest.fixture
 async def registers_api(registers: PostgresRegisters, callers: IdentityWorld) -> AsyncIterator[Any]:
     """A client of the API role."""
     services: Any = Services()
-    services.registers = Registers(begin=providers.Object(registers.begin)).services()
+    services.registers = wired(registers).services()
     async with TestClient(TestServer(build_api(services, gate=callers.gate, settings=LOTS))) as client:
         yield client

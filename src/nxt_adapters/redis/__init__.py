@@ -1,0 +1,1 @@
+"""Valkey: what may be lost, and is only asked for again."""

@@ -1,0 +1,1 @@
+"""A team's tracker, as Jira answers."""
