@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,17 +21,8 @@ OPEN = Issue(id=5, issue_type=IssueType.TAMPER, issue_status=IssueStatus.OPEN, e
 
 
 def handlers(tracker: MemoryTracker | None) -> Handlers:
-    others: dict[str, Any] = dict.fromkeys(
-        (
-            "apply_delivery_events",
-            "process_gateway_events",
-            "fulfil_top_up",
-            "refund_suspense",
-            "realtime",
-            "reports",
-        )
-    )
-    return Handlers(**others, forwards_reports=False, tracker=tracker)
+    others: dict[str, Any] = dict.fromkeys(inspect.signature(Handlers).parameters)
+    return Handlers(**{**others, "tracker": tracker})
 
 
 def claimed(ticket: str = "OPS-1") -> ClaimedTask:
