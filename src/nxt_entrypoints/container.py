@@ -29,6 +29,7 @@ from nxt_adapters.supabase.sessions import PostgresSessions
 from nxt_adapters.supabase.unit_of_work import SupabaseReading, SupabaseUnitOfWork
 from nxt_adapters.supabase.wakeups import PostgresWakeUps
 from nxt_adapters.system.clock import SystemClock
+from nxt_adapters.timescale.pool import create_series_pool
 from nxt_domain.identity.use_cases import AuthenticateKey, AuthenticateService, AuthenticateUser
 from nxt_domain.messaging.use_cases.apply_event import ApplyDeviceEvent
 from nxt_domain.messaging.use_cases.changes import Workshop
@@ -79,6 +80,7 @@ class Container(containers.DeclarativeContainer):
     new_id = providers.Singleton(UlidFactory, clock)
     engine = providers.Singleton(create_engine, settings.provided.relational_url)
     wake_ups = providers.Singleton(PostgresWakeUps, settings.provided.relational_url)
+    series_pool = providers.Singleton(create_series_pool, settings.provided.series_url)
     valkey = providers.Singleton(Redis.from_url, settings.provided.valkey_url)
     http_session = providers.Singleton(ClientSession)
     secret_box = providers.Singleton(secret_box, settings)
@@ -181,6 +183,7 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         placement=placement,
         accounts=merchant_accounts,
+        series=series_pool,
         wake_ups=wake_ups,
         system_wallet_id=artifact.deployment.system_wallet_id,
     )

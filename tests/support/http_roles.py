@@ -18,6 +18,7 @@ from nxt_domain.orders.suspense import Resolution, ResolutionState, SuspenseActi
 from nxt_domain.orders.use_cases.move_money import BegunPayment
 from nxt_domain.orders.use_cases.public_orders import InitialisedPurchase, PublicPurchase
 from nxt_domain.orders.use_cases.reverse_order import Reversed
+from nxt_domain.orders.use_cases.show_lost_revenue import LostRevenue
 from nxt_domain.telemetry.model import HourlyReport, RecordedReports
 from nxt_entrypoints.api.app import build_api
 from nxt_entrypoints.api.webhook_secrets import WebhookGuard
@@ -103,6 +104,7 @@ class Services:
         self.money.place_order.answer = 51
         self.money.initialise_order.answer = BegunPayment(order_id=52, public_key="FLWPUBK_TEST-1")
         self.money.reverse_order.answer = Reversed(order_id=51, entry_id=9)
+        self.money.show_lost_revenue.answer = LostRevenue()
         self.money.resolve_suspense.answer = Resolution(
             entry_id=9,
             action=SuspenseAction.CREDIT,

@@ -183,6 +183,7 @@ SAMPLES: Mapping[str, Sample] = {
         body={**_CONTACT, "id": Of("customer"), "is_hidden_from_reporting": True}
     ),
     "DELETE /user-admin/customer/{id}": Sample(path={"id": Of("customer")}),
+    "GET /lost-revenue/{id}": Sample(path={"id": Of("grid")}),
     "POST /orders/{id}/reverse": Sample(
         path={"id": Of("order")}, body={"reason": "Paid twice"}, not_for=frozenset({"platform TECH"})
     ),

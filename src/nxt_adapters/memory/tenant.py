@@ -10,6 +10,7 @@ from nxt_adapters.memory.fieldwork import MemoryIssueRegister, MemoryNoteRegiste
 from nxt_adapters.memory.gateways import MemoryGatewayRegister, MemoryInstallSessions
 from nxt_adapters.memory.grid_hardware import MemoryGridHardware
 from nxt_adapters.memory.grid_register import MemoryGridRegister
+from nxt_adapters.memory.grid_sales import MemoryGridSales
 from nxt_adapters.memory.infrastructure import MemoryInfrastructure
 from nxt_adapters.memory.meter_register import MemoryMeterRegister
 from nxt_adapters.memory.people import MemoryPeopleRegister, MemoryTenantRegister
@@ -92,3 +93,8 @@ class MemoryTenantRepositories:
     def install_sessions(self) -> MemoryInstallSessions:
         """How gateways come and go."""
         return MemoryInstallSessions(self._database, self._scope)
+
+    @cached_property
+    def sales(self) -> MemoryGridSales:
+        """Sales of grids."""
+        return MemoryGridSales(self._database, self._scope)

@@ -14,6 +14,7 @@ from nxt_adapters.supabase.contract_register import (
 from nxt_adapters.supabase.gateway_register import PostgresGatewayRegister, PostgresInstallSessions
 from nxt_adapters.supabase.grid_hardware import PostgresGridHardware
 from nxt_adapters.supabase.grid_register import PostgresGridRegister
+from nxt_adapters.supabase.grid_sales import PostgresGridSales
 from nxt_adapters.supabase.infrastructure import PostgresInfrastructure
 from nxt_adapters.supabase.issue_register import PostgresIssueRegister
 from nxt_adapters.supabase.meter_register import PostgresMeterRegister
@@ -98,3 +99,8 @@ class TenantRepositories:
     def install_sessions(self) -> PostgresInstallSessions:
         """How gateways come and go."""
         return PostgresInstallSessions(self._connection, self._scope)
+
+    @cached_property
+    def sales(self) -> PostgresGridSales:
+        """Sales of grids."""
+        return PostgresGridSales(self._connection, self._scope)

@@ -7,6 +7,7 @@ import attrs
 from nxt_domain.orders.use_cases.move_money import InitialiseOrder, PlaceOrder
 from nxt_domain.orders.use_cases.resolve_suspense import ResolveSuspense
 from nxt_domain.orders.use_cases.reverse_order import ReverseOrder
+from nxt_domain.orders.use_cases.show_lost_revenue import ShowLostRevenue
 
 
 @attrs.frozen(kw_only=True)
@@ -17,3 +18,4 @@ class MoneyServices:
     initialise_order: InitialiseOrder
     reverse_order: ReverseOrder
     resolve_suspense: ResolveSuspense
+    show_lost_revenue: ShowLostRevenue

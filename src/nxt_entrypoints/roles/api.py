@@ -119,6 +119,9 @@ async def start_api(process: Process) -> None:
         valkey_url=settings.valkey_url,
         origins=security.cors_origins,
     )
+    if settings.series_url:
+        await container.series_pool().open(wait=False)
+        process.on_close(container.series_pool().close)
     if settings.artifact.capabilities.payments.enabled:
         process.on_close(container.merchant_accounts().close)
     process.on_close(container.provisioning_role().close)

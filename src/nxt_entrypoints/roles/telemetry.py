@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from nxt_adapters.supabase.grid_state import SupabaseGridState
 from nxt_adapters.supabase.meter_facts import SupabaseMeterRegister
-from nxt_adapters.timescale.pool import SeriesPool, create_series_pool
+from nxt_adapters.timescale.pool import SeriesPool
 from nxt_adapters.timescale.retention import apply_retention
 from nxt_adapters.timescale.series_store import TimescaleSeriesStore
 from nxt_domain.shared.clock import Clock
@@ -43,9 +43,9 @@ class TelemetryParts:
 
 async def start_telemetry(process: Process) -> TelemetryParts:
     """Open the telemetry role in a process."""
-    container, settings = process.container, process.settings
-    pool = create_series_pool(settings.series_url)
-    await pool.open(wait=False)
+    container = process.container
+    pool = container.series_pool()
+    await pool.open(wait=False)  # an API role of this process may have opened it already
     process.on_close(pool.close)
     meters = SupabaseMeterRegister(container.engine())
     reports = GroupedHourlyReports(TimescaleSeriesStore(pool), meters, container.clock())

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dependency_injector import containers, providers
 
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
+from nxt_adapters.timescale.daily_use import TimescaleDailyUse
+from nxt_adapters.timescale.pool import SeriesPool
 from nxt_domain.orders.ports import MerchantAccounts
 from nxt_domain.orders.use_cases.move_money import InitialiseOrder, PlaceOrder
 from nxt_domain.orders.use_cases.place_order import OrderPlacement
 from nxt_domain.orders.use_cases.resolve_suspense import ResolveSuspense
 from nxt_domain.orders.use_cases.reverse_order import ReverseOrder
+from nxt_domain.orders.use_cases.show_lost_revenue import ShowLostRevenue
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
 from nxt_domain.shared.wakeups import WakeUps
@@ -27,11 +30,16 @@ class Money(containers.DeclarativeContainer):
 
     clock: providers.Dependency[Clock] = providers.Dependency()
 
+    series: providers.Dependency[SeriesPool] = providers.Dependency()
+
     services = providers.Singleton(
         MoneyServices,
         place_order=providers.Singleton(PlaceOrder, begin=begin, placement=placement, wake_ups=wake_ups),
         initialise_order=providers.Singleton(
             InitialiseOrder, begin=begin, placement=placement, accounts=accounts, system_wallet_id=system_wallet_id
+        ),
+        show_lost_revenue=providers.Singleton(
+            ShowLostRevenue, begin=begin, use=providers.Singleton(TimescaleDailyUse, series), clock=clock
         ),
         resolve_suspense=providers.Singleton(
             ResolveSuspense, begin=begin, placement=placement, wake_ups=wake_ups, system_wallet_id=system_wallet_id
