@@ -17,6 +17,7 @@ from tests.support.tenant_world import World
 from nxt_adapters.supabase.policies.readers import PRESETS, Reader
 from nxt_adapters.supabase.tables import metadata
 from nxt_domain.shared.errors import InvalidInput
+from nxt_entrypoints.cli import main as cli
 from nxt_entrypoints.database import readers
 from nxt_entrypoints.database.comparison import check
 
@@ -164,3 +165,22 @@ def test_the_list_of_the_repository_is_sound() -> None:
     listed = {reader.role: reader.tables for reader in readers.read_list(sample)}
     assert listed.items() >= {reader.role: reader.tables for reader in readers.DEFAULTS}.items()
     assert json.loads(sample.read_text())[-1]["reads"] == "chat"
+
+
+def test_the_command_makes_what_a_file_lists(
+    world: World, role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """[REL-4] `nxt db readers FILE` says what it made and what each role reads."""
+    path = tmp_path / "readers.json"
+    path.write_text(json.dumps([{"role": role, "reads": ["grids", "dcus"], "password_variable": "ITS_PASSWORD"}]))
+    monkeypatch.setenv("NXT_DB_URL", _url(world))
+    monkeypatch.setenv("ITS_PASSWORD", "silver")
+    for is_new in (True, False):
+        assert cli.run(("db", "readers", str(path), "--json")) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert said == {"readers": [{"role": role, "is_new": is_new, "tables": ["grids", "dcus"]}]}
+    assert cli.run(("db", "readers", str(path))) == 0
+    assert capsys.readouterr().out == f"{role}: changed, reads grids, dcus\n"
+    monkeypatch.delenv("ITS_PASSWORD")
+    assert cli.run(("db", "readers", str(path))) == 1
+    assert "ITS_PASSWORD" in capsys.readouterr().err
