@@ -16,10 +16,12 @@ from tests.support.payments_postgres import PostgresWorld
 from tests.support.payments_stores import STORES, open_world, settle_all
 from tests.support.payments_world import SYSTEM_WALLET, PaymentsWorld
 
+from nxt_adapters.memory.grid_sales import MemoryDailyUse
 from nxt_domain.identity.model import MemberType
 from nxt_domain.orders.use_cases.move_money import InitialiseOrder, PlaceOrder
 from nxt_domain.orders.use_cases.resolve_suspense import ResolveSuspense
 from nxt_domain.orders.use_cases.reverse_order import ReverseOrder
+from nxt_domain.orders.use_cases.show_lost_revenue import ShowLostRevenue
 from nxt_entrypoints.api.app import build_api
 from nxt_entrypoints.api.money_services import MoneyServices
 
@@ -63,6 +65,7 @@ async def api(village: PaymentsWorld, callers: IdentityWorld) -> AsyncIterator[A
             accounts=village.accounts,
             system_wallet_id=SYSTEM_WALLET,
         ),
+        show_lost_revenue=ShowLostRevenue(begin=village.begin, use=MemoryDailyUse(), clock=village.clock),
         resolve_suspense=ResolveSuspense(
             begin=village.begin,
             placement=village.placement,
