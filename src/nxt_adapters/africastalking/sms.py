@@ -21,7 +21,7 @@ from nxt_adapters.resilience import (
 )
 from nxt_domain.notifications.errors import SmsFateUnknown, SmsNotSent, SmsRefused
 from nxt_domain.notifications.model import SmsMessage, SmsReceipt
-from nxt_domain.shared.errors import InvalidInput
+from nxt_domain.shared.errors import InvalidInput, UpstreamFailed
 from nxt_domain.shared.json import Json
 
 LIVE_API_URL = "https://api.africastalking.com"
@@ -36,6 +36,7 @@ DEFAULT_POLICY = CallPolicy(
 )
 
 _PATH = "/version1/messaging"
+_ACCOUNT_PATH = "/version1/user"
 _SANDBOX_USER = "sandbox"
 _ACCEPTED = range(100, 103)
 _TURNED_AWAY = frozenset({429, 503})
@@ -119,6 +120,24 @@ class AfricasTalkingSms:
             raise SmsFateUnknown(failed.message) from failed
         except CallFailed as failed:
             raise SmsFateUnknown(failed.message) from failed
+
+    async def check(self) -> str:
+        """Ask what the account holds, for ``nxt doctor``; return one line on it.
+
+        Raises:
+            UpstreamFailed: The gateway can't be reached, or refuses the account's key.
+        """
+        settings = self._settings
+        reply = await self._http.request(
+            "balance",
+            "GET",
+            settings.url.removesuffix(_PATH) + _ACCOUNT_PATH,
+            params={"username": settings.username},
+            headers={"apiKey": settings.api_key(), "Accept": "application/json"},
+        )
+        if reply.status != 200:
+            raise UpstreamFailed(f"The SMS gateway answers {reply.status}: {_refusal(reply)}")
+        return f"answers; the account holds {_text(_member(_member(reply.json(), 'UserData'), 'balance')) or '?'}"
 
     async def close(self) -> None:
         """Close the connections."""

@@ -101,6 +101,15 @@ class GoTrueIdentityProvider:
         except NotFound:
             return
 
+    async def check(self) -> str:
+        """Ask for one login, for ``nxt doctor``; return one line on what was found.
+
+        Raises:
+            DomainError: Supabase Auth can't be reached, or refuses the service role's key.
+        """
+        await self._call("check", "GET", "/admin/users", params={"page": "1", "per_page": "1"}, repeatable=True)
+        return "the service role's key is accepted"
+
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close()

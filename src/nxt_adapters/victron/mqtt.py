@@ -9,13 +9,14 @@ import random
 import uuid
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Collection, Mapping
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import gmqtt  # type: ignore[import-untyped]  # ships no types
 from gmqtt.mqtt.constants import MQTTv311  # type: ignore[import-untyped]  # ships no types
 
 from nxt_adapters.victron.messages import KEEP_ALIVE_BODY, keep_alive_topic, parse_power, power_topic
 from nxt_adapters.victron.settings import VictronMqttSettings
+from nxt_domain.shared.errors import UpstreamFailed
 from nxt_domain.telemetry.model import PowerReading
 
 _log = logging.getLogger(__name__)
@@ -66,6 +67,22 @@ class VictronPlantMonitor:
         """See ``PlantMonitor.stop``."""
         await self.watch(())
         self._readings.end()
+
+    async def check(self, portal_id: str) -> str:
+        """Let the broker of a gateway let us in, for ``nxt doctor``; return one line on what was found.
+
+        Raises:
+            UpstreamFailed: It can't be reached, or refuses our credentials.
+        """
+        address, client = urlsplit(self._settings.broker_of(portal_id)), _client_of(self._settings)
+        try:
+            await _enter(client, address, self._settings)
+        except (OSError, gmqtt.MQTTConnectError) as error:  # a time-out is an OSError too
+            raise UpstreamFailed(f"broker {address.hostname}: {str(error) or type(error).__name__}") from error
+        finally:
+            with contextlib.suppress(OSError):
+                await client.disconnect()
+        return f"broker {address.hostname} lets us in"
 
 
 class _Backlog:
@@ -159,20 +176,15 @@ class _BrokerLink:
             pause = min(2 * pause, longest)
 
     def _new_client(self, lost: asyncio.Event) -> gmqtt.Client:
-        client = gmqtt.Client(f"nxt-{uuid.uuid4().hex}", clean_session=True, logger=_library_log)
-        client.set_config({"reconnect_retries": _NEVER})  # this class does it, with back-off
+        client = _client_of(self._settings)
         client.on_message = self._on_message
         client.on_disconnect = lambda *_: lost.set()
-        if self._settings.username:
-            client.set_auth_credentials(self._settings.username, self._settings.secret)
         return client
 
     async def _connect(self, client: gmqtt.Client) -> None:
-        host, port = self._address.hostname, self._settings.port_of(self._address)
-        async with asyncio.timeout(self._settings.connect_timeout_s):
-            await client.connect(host, port, ssl=self._settings.tls(self._address), version=MQTTv311)
+        await _enter(client, self._address, self._settings)
         self._client = client
-        _log.info("broker %s: connected for %d gateways", host, len(self._portals))
+        _log.info("broker %s: connected for %d gateways", self._address.hostname, len(self._portals))
         for portal in sorted(self._portals):
             self._subscribe(client, portal)
 
@@ -201,3 +213,16 @@ class _BrokerLink:
         if reading is not None and reading.portal_id in self._portals:
             self._backlog.put(reading)
         return 0
+
+
+def _client_of(settings: VictronMqttSettings) -> gmqtt.Client:
+    client = gmqtt.Client(f"nxt-{uuid.uuid4().hex}", clean_session=True, logger=_library_log)
+    client.set_config({"reconnect_retries": _NEVER})  # this module does it, with back-off
+    if settings.username:
+        client.set_auth_credentials(settings.username, settings.secret)
+    return client
+
+
+async def _enter(client: gmqtt.Client, broker: SplitResult, settings: VictronMqttSettings) -> None:
+    async with asyncio.timeout(settings.connect_timeout_s):
+        await client.connect(broker.hostname, settings.port_of(broker), ssl=settings.tls(broker), version=MQTTv311)

@@ -12,14 +12,15 @@ import click
 
 from nxt_entrypoints.cli.options import data_option
 from nxt_entrypoints.cli.output import emit, examples, json_option, mark
-from nxt_entrypoints.embedded.data_dir import kept_secret
 from nxt_entrypoints.settings.loader import load_settings
+from nxt_entrypoints.settings.roles import ALL_ROLES
 from nxt_entrypoints.supervisor.runfile import NotRunning, find
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from nxt_entrypoints.cli.checkup import Finding
+    from nxt_entrypoints.checkup import Subject
+    from nxt_entrypoints.checkup.findings import Finding
 
 _STORES = ("relational_url", "series_url", "valkey_url")
 
@@ -33,15 +34,15 @@ _STORES = ("relational_url", "series_url", "valkey_url")
 @data_option
 @json_option
 def doctor(data: Path | None, as_json: bool) -> int:
-    """Check connections, versions, clocks, schemas and partitions, and name what is unwise.
+    """Check stores, clocks, migrations, secrets, queues and every vendor; say what is wrong and what to do.
 
     Looks at a running `nxt up` (--data, or the only one that runs), else at the services that the
     environment names. Exits with 1 if something is wrong, 78 if the configuration is.
     """
-    addresses, warnings = _subject(data)
-    from nxt_entrypoints.cli.checkup import check_up  # noqa: PLC0415 - needs the extra
+    from nxt_entrypoints.checkup import check_up  # noqa: PLC0415 - needs the extra
 
-    findings = asyncio.run(check_up(addresses))
+    subject, warnings = _subject(data)
+    findings = asyncio.run(check_up(subject))
     emit(
         {
             "ok": all(one.ok for one in findings),
@@ -54,17 +55,20 @@ def doctor(data: Path | None, as_json: bool) -> int:
     return 0 if all(one.ok for one in findings) else 1
 
 
-def _subject(data: Path | None) -> tuple[Mapping[str, str], Sequence[str]]:
+def _subject(data: Path | None) -> tuple[Subject, Sequence[str]]:
+    from nxt_entrypoints.checkup import Subject  # noqa: PLC0415 - needs the extra
+    from nxt_entrypoints.demo.environment import running_environment  # noqa: PLC0415 - as above
+
     try:
-        content = find(data).content
+        settings = load_settings(running_environment(find(data).content), ALL_ROLES)
     except NotRunning:
         if data is not None:
             raise
-        settings = load_settings(os.environ)
-        keys = ",".join(settings.names("NXT_SECRETS_KEYS")) if settings.has("NXT_SECRETS_KEYS") else ""
-        return {**{name: getattr(settings, name) for name in _STORES}, "data_keys": keys}, settings.warnings
-    addresses = {name: str(content[name]) for name in _STORES}
-    return {**addresses, "data_keys": kept_secret(Path(str(content["data"])), "data_key")}, ()
+        # A hibernated role has no settings; what is looked at is what it would have when awake.
+        settings = load_settings({name: value for name, value in os.environ.items() if name != "IS_HIBERNATED"})
+    keys = ",".join(settings.names("NXT_SECRETS_KEYS")) if settings.has("NXT_SECRETS_KEYS") else ""
+    addresses = {name: getattr(settings, name) for name in _STORES}
+    return Subject(**addresses, data_keys=keys, settings=settings), settings.warnings
 
 
 def _line(finding: Finding) -> str:

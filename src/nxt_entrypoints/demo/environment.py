@@ -5,10 +5,14 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import attrs
 import msgspec
 
+from nxt_entrypoints.embedded.data_dir import kept_port, kept_secret
 from nxt_entrypoints.simulators.supabase.sessions import project_key
 
 
@@ -137,3 +141,27 @@ def role_environment(
         "VICTRON_PASSWORD": "demo",
         "VICTRON_MQTT_URL": addresses.mqtt_url,
     }
+
+
+def running_environment(told: Mapping[str, Any]) -> Mapping[str, str]:
+    """Write the variables of a demo's roles, from what ``nxt up`` told and keeps in its data directory.
+
+    Args:
+        told: As ``nxt up --json`` prints it (R7).
+
+    Raises:
+        EmbeddedError: The directory is damaged.
+    """
+    folder = Path(told["data"])
+    kept = {field.name: kept_secret(folder, field.name) for field in attrs.fields(DemoSecrets)}
+    addresses = DemoAddresses(
+        relational_url=told["relational_url"],
+        series_url=told["series_url"],
+        valkey_url=told["valkey_url"],
+        mqtt_url=told["mqtt_url"],
+        flutterwave=told["simulators"]["flutterwave"],
+        sms=told["simulators"]["sms"],
+        chirpstack_grpc=f"127.0.0.1:{kept_port(folder, 'chirpstack-grpc')}",
+        **told["urls"],
+    )
+    return {**role_environment(addresses, DemoSecrets(**kept)), "NXT_PORT": str(urlsplit(addresses.api).port)}

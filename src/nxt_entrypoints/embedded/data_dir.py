@@ -38,6 +38,7 @@ _SOCKET_PATH_LIMIT = 107
 _LONGEST_SOCKET_NAME = "/.s.PGSQL.65535.lock"
 _TEMPORARY_MARK = "temporary"
 _CREDENTIALS = "credentials.json"
+_PORTS = "ports.json"
 
 
 class DataDir:
@@ -106,20 +107,20 @@ class DataDir:
 
     def port(self, name: str, *, avoid: Iterable[int] = ()) -> int:
         """A free TCP port on 127.0.0.1: the one this name had before, if it is still free."""
-        known = self._read("ports.json")
+        known = self._read(_PORTS)
         before = known.get(name)
         others = {port for key, port in known.items() if key != name} | set(avoid)
         if isinstance(before, int) and before not in others and is_free(before):
             return before
         chosen = free_port(avoid=frozenset(port for port in others if isinstance(port, int)))
-        self.write_private("ports.json", {**known, name: chosen})
+        self.write_private(_PORTS, {**known, name: chosen})
         return chosen
 
     def forget_port(self, name: str) -> None:
         """Drop a preference that turned out to be taken."""
-        known = self._read("ports.json")
+        known = self._read(_PORTS)
         known.pop(name, None)
-        self.write_private("ports.json", known)
+        self.write_private(_PORTS, known)
 
     def folder(self, name: str) -> Path:
         """A private folder inside."""
@@ -217,6 +218,16 @@ def kept_secret(folder: Path, name: str) -> str:
         EmbeddedError: The file is damaged.
     """
     return str(_members(folder / _CREDENTIALS).get(name, ""))
+
+
+def kept_port(folder: Path, name: str) -> int:
+    """Read the port of something that runs from a directory; 0 if it never had one.
+
+    Raises:
+        EmbeddedError: The file is damaged.
+    """
+    port = _members(folder / _PORTS).get(name, 0)
+    return port if isinstance(port, int) else 0
 
 
 def _members(path: Path) -> dict[str, object]:

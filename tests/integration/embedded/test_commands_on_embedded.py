@@ -35,7 +35,13 @@ def environ(stack, tmp_path_factory):
         "SUPABASE_ANON_KEY": "anon",
         "SUPABASE_SERVICE_ROLE_KEY": "service",
         "SUPABASE_JWT_SECRET": "jwt",
-        "NXT_CONFIG_JSON": json.dumps({"$schemaVersion": "1", "roles": ["api", "provisioning", "jobs", "telemetry"]}),
+        "NXT_CONFIG_JSON": json.dumps(
+            {
+                "$schemaVersion": "1",
+                "deployment": {"identity": {"provider": "local"}},
+                "roles": ["api", "provisioning", "jobs", "telemetry"],
+            }
+        ),
     }
 
 
@@ -64,7 +70,7 @@ async def test_from_an_empty_database_to_a_clean_bill_of_health(nxt, stack):
     status, out, _ = await nxt("doctor", "--json")
     facts = json.loads(out)
     assert (status, facts["ok"]) == (1, False)
-    assert {one["what"] for one in facts["checks"] if not one["ok"]} == {"relational schema", "series schema"}
+    assert {one["what"] for one in facts["checks"] if not one["ok"]} == {"relational migrations", "series migrations"}
 
     status, out, err = await nxt("db", "upgrade", "--json")
     assert status == 0, err
@@ -88,6 +94,15 @@ async def test_from_an_empty_database_to_a_clean_bill_of_health(nxt, stack):
     status, out, _ = await nxt("db", "check", "--plane", "relational", "--json")
     assert status == 1
     assert any(one["name"].endswith("stray") for one in json.loads(out)["differences"]["relational"])
+
+
+async def test_the_doctor_tells_bad_usage_and_bad_configuration_from_findings(nxt, environ):
+    """[R54] 2 and 78; a finding is 1."""
+    assert (await nxt("doctor", "--frequency", "50"))[0] == 2
+    environ["HERMES_URL"] = "http://nowhere"
+    status, out, err = await nxt("doctor", "--json")
+    assert (status, out) == (78, "")
+    assert "HERMES_URL" in err
 
 
 async def test_services_that_are_gone_are_findings_not_tracebacks(nxt, environ, stack):

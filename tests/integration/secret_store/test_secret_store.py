@@ -17,7 +17,7 @@ from nxt_adapters.supabase.secret_store import PostgresSecretStore
 from nxt_adapters.system.secret_box import AesGcmBox
 from nxt_domain.shared.errors import InvalidInput
 from nxt_domain.shared.secrets import Sealed, SecretLost
-from nxt_entrypoints.cli.checkup import check_up
+from nxt_entrypoints.checkup import stores
 from nxt_entrypoints.database.baseline_seed import Baseline
 from nxt_entrypoints.demo.seed import seed_relational
 
@@ -101,12 +101,12 @@ async def test_without_its_key_a_secret_is_lost_and_the_doctor_says_so(
     await PostgresSecretStore(engine, AesGcmBox(key)).empty_inbox()
     with pytest.raises(SecretLost):
         await decoder_keys(engine, AesGcmBox(data_key("other")), [1])
-    findings = {one.what: one for one in await check_up({"relational_url": relational_url, "data_keys": data_key("x")})}
-    assert not findings["stored secrets"].ok
-    assert "44 decoder and merchant keys are lost" in findings["stored secrets"].detail
-    assert "kept-elsewhere" in findings["stored secrets"].advice
-    healthy = {one.what: one for one in await check_up({"relational_url": relational_url, "data_keys": key})}
-    assert healthy["stored secrets"].ok
+    (found,) = await stores.secrets(relational_url, data_key("x"))
+    assert not found.ok
+    assert "44 decoder and merchant keys are lost" in found.detail
+    assert "kept-elsewhere" in found.advice
+    (healthy,) = await stores.secrets(relational_url, key)
+    assert healthy.ok
 
 
 def test_a_ciphertext_opens_only_where_it_belongs() -> None:

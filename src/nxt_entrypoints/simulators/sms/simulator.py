@@ -73,7 +73,13 @@ class SmsGateway:
             vendor_prefixes=("/version1/",),
             server_error=lambda: RefusedError(500, "Internal Server Error"),
         )
-        self.http.app.add_routes([web.post("/version1/messaging", self._send), web.get("/messages", self._list)])
+        self.http.app.add_routes(
+            [
+                web.post("/version1/messaging", self._send),
+                web.get("/version1/user", self._account),
+                web.get("/messages", self._list),
+            ]
+        )
 
     async def start(self) -> None:
         """Open the listener."""
@@ -86,13 +92,9 @@ class SmsGateway:
         await self._poster.close()
 
     async def _send(self, request: web.Request) -> web.Response:
-        key = request.headers.get("apiKey", "")
         form = await request.post()
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
-        if fields.get("username") != self._config.username or not hmac.compare_digest(
-            key.encode(), self._config.api_key.encode()
-        ):
-            raise RefusedError(401, "The supplied authentication is invalid")
+        self._admit(request, fields.get("username"))
         for name in ("to", "message"):
             if not fields.get(name):
                 raise RefusedError(400, f"Request is missing required form field '{name}'")
@@ -101,6 +103,16 @@ class SmsGateway:
         taken = sum(each["statusCode"] == _SENT for each in recipients)
         summary = f"Sent to {taken}/{len(numbers)} Total Cost: NGN {taken * 2.2:.4f}"
         return json_answer({"SMSMessageData": {"Message": summary, "Recipients": recipients}}, 201)
+
+    async def _account(self, request: web.Request) -> web.Response:
+        self._admit(request, request.query.get("username"))
+        return json_answer({"UserData": {"balance": "NGN 1785.5000"}})
+
+    def _admit(self, request: web.Request, username: str | None) -> None:
+        key = request.headers.get("apiKey", "")
+        is_known = hmac.compare_digest(key.encode(), self._config.api_key.encode())
+        if username != self._config.username or not is_known:
+            raise RefusedError(401, "The supplied authentication is invalid")
 
     def _take(self, number: str, fields: dict[str, str]) -> dict[str, object]:
         """Take one recipient's message and return its entry of the answer."""

@@ -1,22 +1,25 @@
-"""The checks of ``nxt doctor``; each gives findings, none fails the others."""
+"""The stores: do they answer, are they new enough, in time, durable, migrated, and can what is sealed be opened?"""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import redis.asyncio as redis
-from attrs import frozen
 from sqlalchemy.exc import SQLAlchemyError
 
 from nxt_adapters.supabase.engine import create_engine
 from nxt_adapters.supabase.secret_store import PostgresSecretStore
 from nxt_adapters.system.secret_box import AesGcmBox
 from nxt_domain.shared.errors import DomainError
+from nxt_entrypoints.checkup.findings import Finding, clock, first_line, look, now
 from nxt_entrypoints.database import comparison
+from nxt_entrypoints.database.migrate import current, head
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,53 +27,18 @@ if TYPE_CHECKING:
     from nxt_entrypoints.database.migrate import Plane
 
 _TIMEOUT_S = 5
-_CLOCK_LIMIT_S = 2.0
 _POSTGRES_LEAST = 15
 _SHOWN = 5
+_NEWS_ADVICE = "let the user of HERMES_* publish and subscribe: dashboards hear nothing else"
 
 
-@frozen(kw_only=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        what: Its name.
-        ok: Whether it is fine.
-        detail: What was found.
-        advice: What to do about it, if it is not.
-    """
-
-    what: str
-    ok: bool
-    detail: str
-    advice: str = ""
-
-
-async def check_up(addresses: Mapping[str, str]) -> Sequence[Finding]:
-    """Run all checks.
-
-    Args:
-        addresses: ``relational_url``, ``series_url`` and ``valkey_url``, and ``data_keys`` as in ``NXT_SECRETS_KEYS``;
-            an empty one is left out.
-    """
-    checks = []
-    for what, plane in (("relational", "relational"), ("series", "telemetry")):
-        url = addresses.get(f"{what}_url", "")
-        if url:
-            checks.append(_database(what, url, "relational" if plane == "relational" else "telemetry"))
-    if addresses.get("relational_url"):
-        checks.append(_secrets(addresses["relational_url"], addresses.get("data_keys", "")))
-    if addresses.get("valkey_url"):
-        checks.append(_valkey(addresses["valkey_url"]))
-    return [finding for findings in await asyncio.gather(*checks) for finding in findings]
-
-
-async def _database(what: str, url: str, plane: Plane) -> list[Finding]:
+async def database(what: str, url: str, plane: Plane) -> list[Finding]:
+    """Look at one database and its schema."""
     try:
         connection = await psycopg.AsyncConnection.connect(url, connect_timeout=_TIMEOUT_S, autocommit=True)
     except psycopg.OperationalError as error:
         advice = "check address, user and password, and that the server runs"
-        return [Finding(what=f"{what} database", ok=False, detail=_first_line(error), advice=advice)]
+        return [Finding(what=f"{what} database", ok=False, detail=first_line(error), advice=advice)]
     async with connection:
         findings = [
             _version(what, connection.info.server_version),
@@ -91,19 +59,15 @@ def _version(what: str, number: int) -> Finding:
 
 
 async def _clock(what: str, connection: psycopg.AsyncConnection[Any]) -> Finding:
-    """Differences matter, since tokens and leases go by time and JWT checks have no leeway (R42)."""
-    before = datetime.now(UTC)
+    before = now()
     cursor = await connection.execute("SELECT clock_timestamp()")
     row = await cursor.fetchone()
-    after = datetime.now(UTC)
-    server: datetime = row[0] if row else before
-    off_s = (server - (before + (after - before) / 2)).total_seconds()
-    return Finding(
-        what=f"{what} clock",
-        ok=abs(off_s) <= _CLOCK_LIMIT_S,
-        detail=f"{off_s:+.3f} s from this machine",
-        advice="let both machines follow NTP",
-    )
+    return clock(what, _difference_s(before, row[0] if row else before))
+
+
+def _difference_s(before: datetime, theirs: datetime) -> float:
+    """How far their clock is ahead of ours, if they looked at it half-way between question and answer."""
+    return (theirs - (before + (now() - before) / 2)).total_seconds()
 
 
 async def _durability(what: str, connection: psycopg.AsyncConnection[Any]) -> Finding:
@@ -119,16 +83,31 @@ async def _durability(what: str, connection: psycopg.AsyncConnection[Any]) -> Fi
 
 def _schema(what: str, url: str, plane: Plane) -> list[Finding]:
     try:
+        found, newest = current(url, plane), head(plane)
+        migrations = _migrations(what, found, newest)
+        if not migrations.ok:
+            return [migrations]
         differences = comparison.check(url, plane)
-    except DomainError as error:
-        return [Finding(what=f"{what} schema", ok=False, detail=str(error), advice="run: nxt db upgrade")]
+    except (DomainError, SQLAlchemyError) as error:
+        return [Finding(what=f"{what} schema", ok=False, detail=first_line(error), advice="run: nxt db check")]
     partitions = [str(one) for one in differences if one.kind == "partition"]
     others = [str(one) for one in differences if one.kind != "partition"]
-    findings = [_listed(f"{what} schema", others, "as expected", "run: nxt db upgrade, then: nxt db check")]
+    advice = "somebody changed it by hand; nxt db check lists all"
+    findings = [migrations, _listed(f"{what} schema", others, "as expected", advice)]
     if plane == "relational":
         advice = "the jobs role makes them; see that it runs, or run: nxt db upgrade"
         findings.append(_listed("partitions", partitions, "three months ahead, with defaults", advice))
     return findings
+
+
+def _migrations(what: str, found: str | None, newest: str) -> Finding:
+    is_ahead = found is not None and found > newest
+    return Finding(
+        what=f"{what} migrations",
+        ok=found == newest,
+        detail=f"at {newest}" if found == newest else f"at {found or 'none'}, this installation knows {newest}",
+        advice="update this installation; the database is newer" if is_ahead else "run: nxt db upgrade",
+    )
 
 
 def _listed(what: str, faults: Sequence[str], fine: str, advice: str) -> Finding:
@@ -137,7 +116,7 @@ def _listed(what: str, faults: Sequence[str], fine: str, advice: str) -> Finding
     return Finding(what=what, ok=not faults, detail=detail, advice=advice)
 
 
-async def _secrets(url: str, data_keys: str) -> list[Finding]:
+async def secrets(url: str, data_keys: str) -> list[Finding]:
     """Say whether what is stored can be opened: after a restore without its keys it can't (R59)."""
     box = AesGcmBox(data_keys or f"none:{base64.b64encode(bytes(32)).decode()}")
     engine = create_engine(url, pool_size=1, application_name="nxt doctor")
@@ -158,28 +137,42 @@ async def _secrets(url: str, data_keys: str) -> list[Finding]:
     ]
 
 
-async def _valkey(url: str) -> list[Finding]:
+async def valkey(url: str) -> list[Finding]:
+    """Look at the broker: version, clock, what it does when it is full, and whether news travel through it."""
     client = redis.Redis.from_url(url, socket_connect_timeout=_TIMEOUT_S, socket_timeout=_TIMEOUT_S)
     try:
         info: Mapping[str, Any] = await client.info("server")
         memory: Mapping[str, Any] = await client.info("memory")
+        before = now()
+        seconds, micros = await client.time()
+        off_s = _difference_s(before, datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=micros))
+        news = await look("valkey news", partial(_news, client), advice=_NEWS_ADVICE, within_s=_TIMEOUT_S)
     except redis.RedisError as error:
         advice = "check HERMES_* and that the server runs"
-        return [Finding(what="valkey", ok=False, detail=_first_line(error), advice=advice)]
+        return [Finding(what="valkey", ok=False, detail=first_line(error), advice=advice)]
     finally:
         await client.aclose()
-    version = info.get("valkey_version") or info.get("redis_version")
     policy = str(memory.get("maxmemory_policy"))
     return [
-        Finding(what="valkey", ok=True, detail=f"version {version}"),
+        Finding(what="valkey", ok=True, detail=f"version {info.get('valkey_version') or info.get('redis_version')}"),
+        clock("valkey", off_s),
         Finding(
             what="valkey eviction",
             ok=policy == "noeviction",
             detail=policy,
             advice="set maxmemory-policy noeviction: evicted queues lose jobs",
         ),
+        news,
     ]
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+async def _news(client: redis.Redis) -> str:
+    """Send something to ourselves, as news to dashboards go from process to process [API-160]."""
+    channel = f"nxt:doctor:{token_hex(8)}"
+    async with client.pubsub() as listening:
+        await listening.subscribe(channel)
+        while await listening.get_message(timeout=_TIMEOUT_S) is None:
+            pass
+        await client.publish(channel, "are you there?")
+        await listening.get_message(ignore_subscribe_messages=True, timeout=_TIMEOUT_S)
+    return "travel between processes"

@@ -1,0 +1,171 @@
+"""Everything else that the enabled capabilities talk to, each asked something harmless."""
+
+from __future__ import annotations
+
+import asyncio
+from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import psycopg
+
+from nxt_adapters.chirpstack import ChirpStackNetworkServer
+from nxt_adapters.flutterwave import gateway as flutterwave
+from nxt_adapters.gotrue.admin import GoTrueIdentityProvider
+from nxt_adapters.resilience import CallPolicy, HttpCaller, RetryPolicy
+from nxt_adapters.victron.mqtt import VictronPlantMonitor
+from nxt_domain.orders.ports import UnknownPayment
+from nxt_domain.shared.errors import UpstreamFailed
+from nxt_entrypoints.checkup.findings import CLOCK_LIMIT_S, Finding, clock, look, now
+from nxt_entrypoints.wiring import messages, metering, people, plants
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+
+    from nxt_entrypoints.settings.settings import Settings
+
+_PATIENCE_S = 5.0
+_ONCE = CallPolicy(timeout_s=_PATIENCE_S, connect_timeout_s=_PATIENCE_S, retry=RetryPolicy(attempts=1))
+_NOBODYS_PAYMENT = "nxt-doctor"
+_A_PLANT = (
+    "(select generation_external_gateway_id from public.grids where generation_external_gateway_id <> '' limit 1)"
+)
+_ROLES = {
+    "TIAMAT_API": "API role",
+    "TALOS_API": "provisioning role",
+    "LOCH_API": "jobs role",
+    "YETI_API": "telemetry role",
+}
+
+
+def live(settings: Settings, relational_url: str) -> list[Coroutine[Any, Any, Sequence[Finding]]]:
+    """Return the live checks of what is enabled, to be run at once.
+
+    Args:
+        settings: Checked.
+        relational_url: Names a plant whose broker is asked; empty: any broker.
+    """
+    capabilities = settings.artifact.capabilities
+    checks = []
+    if metering.uses_chirpstack(settings):
+        advice = "check CHIRPSTACK_API_URL, CHIRPSTACK_API_TOKEN and CHIRPSTACK_API_TLS"
+        checks.append(_one("ChirpStack", partial(_chirpstack, settings), advice))
+    if capabilities.payments.enabled:
+        checks.append(_one("Flutterwave", partial(_flutterwave, settings), "check FLW_API and FLW_SECRET_KEY"))
+    if messages.is_configured(settings):
+        advice = "check AFRICASTALKING_USERNAME, AFRICASTALKING_API_KEY and AFRICASTALKING_API_URL"
+        checks.append(_one("Africa's Talking", partial(_sms, settings), advice))
+    if capabilities.production.enabled and capabilities.production.energy_monitoring is not None:
+        advice = "check VICTRON_USERNAME, VICTRON_PASSWORD or VICTRON_API_TOKEN, and VICTRON_MQTT_URL"
+        checks.append(_one("Victron MQTT", partial(_plants, settings, relational_url), advice))
+    if not people.is_local(settings):
+        checks.append(_identity_provider(settings))
+    for variable, role in _ROLES.items():
+        if settings.has(variable):
+            advice = f"check {variable}, and that the role runs: its /readyz names what fails"
+            checks.append(_one(role, partial(_role, settings.text(variable)), advice))
+    return checks
+
+
+async def _one(what: str, check: Callable[[], Awaitable[str]], advice: str) -> Sequence[Finding]:
+    return [await look(what, check, advice=advice, within_s=_PATIENCE_S)]
+
+
+async def _chirpstack(settings: Settings) -> str:
+    server = ChirpStackNetworkServer(metering.chirpstack_api(settings))
+    try:
+        return await server.check()
+    finally:
+        await server.close()
+
+
+async def _flutterwave(settings: Settings) -> str:
+    """Ask for a payment that nobody made: only who knows our key says that there is none."""
+    caller = HttpCaller(flutterwave.SYSTEM, _ONCE)
+    gateway = flutterwave.FlutterwaveGateway(
+        base_url=settings.text_or_none("FLW_API") or flutterwave.LIVE_API,
+        secret_key=settings.text("FLW_SECRET_KEY"),
+        caller=caller,
+    )
+    try:
+        await gateway.verify_by_reference(_NOBODYS_PAYMENT)
+    except UnknownPayment:
+        return "answers, and accepts the platform's key"
+    finally:
+        await caller.close()
+    return "answers, and knows a payment that nobody made"
+
+
+async def _sms(settings: Settings) -> str:
+    gateway = messages.sms(settings)
+    try:
+        return await gateway.check()
+    finally:
+        await gateway.close()
+
+
+async def _plants(settings: Settings, relational_url: str) -> str:
+    monitor = plants.plant_monitor(settings)
+    if not isinstance(monitor, VictronPlantMonitor):
+        raise TypeError("no plant is monitored in this deployment")
+    return await monitor.check(await _some_plant(relational_url))
+
+
+async def _some_plant(relational_url: str) -> str:
+    try:
+        async with await psycopg.AsyncConnection.connect(relational_url, connect_timeout=2) as connection:
+            row = await (await connection.execute(_A_PLANT)).fetchone()
+    except psycopg.Error:
+        row = None
+    return str(row[0]) if row and row[0] else _NOBODYS_PAYMENT
+
+
+async def _identity_provider(settings: Settings) -> Sequence[Finding]:
+    base = f"{settings.text('SUPABASE_API_URL').rstrip('/')}/auth/v1"
+    headers = {"apikey": settings.text("SUPABASE_ANON_KEY")}
+    clocks: list[Finding] = []
+
+    async def health() -> str:
+        before = now()
+        async with aiohttp.ClientSession() as session, session.get(f"{base}/health", headers=headers) as answer:
+            if answer.status != 200:
+                raise UpstreamFailed(f"answers {answer.status}")
+            facts = await answer.json(content_type=None)
+            # The header counts whole seconds: half of one is added, and as much more is granted.
+            theirs = parsedate_to_datetime(answer.headers["Date"])
+            off_s = (theirs - before).total_seconds() + 0.5
+            clocks.append(clock("identity provider", off_s, limit_s=CLOCK_LIMIT_S + 0.5))
+        return f"{facts.get('name', 'GoTrue')} {facts.get('version', '')}".strip()
+
+    async def administrator() -> str:
+        key = settings.text("SUPABASE_SERVICE_ROLE_KEY")
+        provider = GoTrueIdentityProvider(settings.text("SUPABASE_API_URL"), key, policy=_ONCE)
+        try:
+            return await provider.check()
+        finally:
+            await provider.close()
+
+    found = await asyncio.gather(
+        look(
+            "identity provider",
+            health,
+            advice="check SUPABASE_API_URL and SUPABASE_ANON_KEY: without it nobody signs in",
+            within_s=_PATIENCE_S,
+        ),
+        look(
+            "identity administration",
+            administrator,
+            advice="check SUPABASE_API_URL and SUPABASE_SERVICE_ROLE_KEY: without them no login is made or ended",
+            within_s=_PATIENCE_S,
+        ),
+    )
+    return [*found, *clocks]
+
+
+async def _role(address: str) -> str:
+    async with aiohttp.ClientSession() as session, session.get(f"{address.rstrip('/')}/readyz") as answer:
+        facts = await answer.json(content_type=None)
+        if answer.status != 200:
+            raise UpstreamFailed(f"not ready: {', '.join(facts.get('failing', ())) or answer.status}")
+    return "ready"
