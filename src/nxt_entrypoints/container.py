@@ -30,6 +30,7 @@ from nxt_adapters.supabase.unit_of_work import SupabaseReading, SupabaseUnitOfWo
 from nxt_adapters.supabase.wakeups import PostgresWakeUps
 from nxt_adapters.system.clock import SystemClock
 from nxt_adapters.timescale.pool import create_series_pool
+from nxt_adapters.victron.vrm import VrmSiteDevices
 from nxt_domain.identity.use_cases import AuthenticateKey, AuthenticateService, AuthenticateUser
 from nxt_domain.messaging.use_cases.apply_event import ApplyDeviceEvent
 from nxt_domain.messaging.use_cases.changes import Workshop
@@ -53,8 +54,9 @@ from nxt_domain.shared.chain_audit_log import ChainAuditLog, VerifyAuditLog
 from nxt_domain.shared.ids import UlidFactory
 from nxt_entrypoints.api.own_orders import VerifyOwnOrder
 from nxt_entrypoints.api.webhook_secrets import WebhookGuard
+from nxt_entrypoints.background import Background
 from nxt_entrypoints.settings.settings import Settings
-from nxt_entrypoints.wiring import identity, messages, metering, payments
+from nxt_entrypoints.wiring import identity, messages, metering, payments, plants
 from nxt_entrypoints.wiring import people as people_wiring
 from nxt_entrypoints.wiring.money import Money
 from nxt_entrypoints.wiring.people import People
@@ -128,6 +130,9 @@ class Container(containers.DeclarativeContainer):
         valkey=valkey,
         has_tracker=providers.Callable(has_tracker, settings),
     )
+    background = providers.Singleton(Background)
+    vrm_budget = providers.Singleton(plants.vrm_budget, settings, valkey)
+    vrm = providers.Singleton(plants.vrm_api, settings, vrm_budget, clock)
     provisioning_role = providers.Singleton(
         ProvisioningRole,
         base_url=settings.provided.text_or_none.call("TALOS_API"),
@@ -140,6 +145,9 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         operations_app=artifact.public.messages.get.call("auditOpsApp", "Ayrton"),
         provisioning_role=provisioning_role,
+        background=background,
+        job_leases=job_leases,
+        site_devices=providers.Singleton(VrmSiteDevices, vrm),
     )
 
     # Meters.

@@ -130,6 +130,7 @@ SAMPLES: Mapping[str, Sample] = {
     "GET /meters/search": Sample(query={"search": "1"}),
     "GET /notes": LIST,
     "GET /mppts": LIST,
+    "GET /mppts/sync/{grid_id}": Sample(path={"grid_id": Of("grid")}),
     "POST /orders": Sample(
         body={
             **_PURCHASE,

@@ -12,6 +12,7 @@ from sqlalchemy import Table, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from nxt_adapters.supabase.engine import create_engine, dump_json, load_json, psycopg_url
+from nxt_adapters.supabase.job_leases import PostgresJobLeases
 from nxt_adapters.supabase.tables import (
     accounts,
     audit_log,
@@ -28,6 +29,7 @@ from nxt_adapters.supabase.tables import (
     organizations,
 )
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
+from nxt_entrypoints.background import Background
 from nxt_entrypoints.wiring.sites import Sites
 from tests.support.http_roles import Services
 from tests.support.identity_world import ADMIN, LENDER, MEMBER, IdentityWorld
@@ -56,7 +58,15 @@ class SitesWorld:
 
     def wire(self, **adapters: object) -> None:
         """Put the use cases of sites in front of the database; ``adapters`` stand for the outside."""
-        usual = {"clock": self.callers.clock, "operations_app": "Ayrton", "provisioning_role": None}
+        self.background = Background()
+        usual = {
+            "background": self.background,
+            "clock": self.callers.clock,
+            "job_leases": PostgresJobLeases(self.pool, "test"),
+            "operations_app": "Ayrton",
+            "provisioning_role": None,
+            "site_devices": None,
+        }
         adapters = {**usual, **adapters}
         outside = {name: providers.Object(adapter) for name, adapter in adapters.items()}
         self.services.sites = Sites(begin=providers.Object(self.begin), **outside).services()
@@ -155,5 +165,6 @@ class SitesWorld:
         return {table.name: await self.rows(table) for table in metadata.sorted_tables if "id" in table.c}
 
     async def close(self) -> None:
+        await self.background.finish()
         await self.pool.dispose()
         await self.owner.dispose()

@@ -14,6 +14,7 @@ from nxt_adapters.memory.grid_sales import MemoryGridSales
 from nxt_adapters.memory.infrastructure import MemoryInfrastructure
 from nxt_adapters.memory.meter_register import MemoryMeterRegister
 from nxt_adapters.memory.people import MemoryPeopleRegister, MemoryTenantRegister
+from nxt_adapters.memory.solar_chargers import MemorySolarChargers
 from nxt_domain.identity.scope import Scope
 
 
@@ -78,6 +79,11 @@ class MemoryTenantRepositories:
     def people(self) -> MemoryPeopleRegister:
         """Members, agents and customers."""
         return MemoryPeopleRegister(self._database, self._scope)
+
+    @cached_property
+    def solar_chargers(self) -> MemorySolarChargers:
+        """Solar chargers."""
+        return MemorySolarChargers(self._database, self._scope)
 
     @cached_property
     def tenants(self) -> MemoryTenantRegister:

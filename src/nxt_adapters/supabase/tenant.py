@@ -20,6 +20,7 @@ from nxt_adapters.supabase.issue_register import PostgresIssueRegister
 from nxt_adapters.supabase.meter_register import PostgresMeterRegister
 from nxt_adapters.supabase.note_register import PostgresNoteRegister
 from nxt_adapters.supabase.people_register import PostgresPeopleRegister, PostgresTenantRegister
+from nxt_adapters.supabase.solar_chargers import PostgresSolarChargers
 from nxt_domain.identity.scope import Scope
 
 
@@ -84,6 +85,11 @@ class TenantRepositories:
     def people(self) -> PostgresPeopleRegister:
         """Members, agents and customers."""
         return PostgresPeopleRegister(self._connection, self._scope)
+
+    @cached_property
+    def solar_chargers(self) -> PostgresSolarChargers:
+        """Solar chargers."""
+        return PostgresSolarChargers(self._connection, self._scope)
 
     @cached_property
     def tenants(self) -> PostgresTenantRegister:

@@ -64,6 +64,7 @@ class DemoAddresses:
     flutterwave: str
     chirpstack_grpc: str
     sms: str
+    vrm: str
     api: str
     provisioning: str
     jobs: str
@@ -136,7 +137,7 @@ def role_environment(
         "AFRICASTALKING_API_KEY": demo_secrets.sms_api_key,
         "AFRICASTALKING_USERNAME": "demo",
         "AFRICASTALKING_SENDER_ID": "NXT",
-        "VICTRON_API_URL": "http://127.0.0.1:9",
+        "VICTRON_API_URL": addresses.vrm,
         "VICTRON_USERNAME": "demo",
         "VICTRON_PASSWORD": "demo",
         "VICTRON_MQTT_URL": addresses.mqtt_url,

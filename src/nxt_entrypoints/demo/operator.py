@@ -27,7 +27,7 @@ from nxt_adapters.supabase.tables import (
     wallets,
 )
 from nxt_entrypoints.demo.logins import Login, seed_member, seed_residents
-from nxt_entrypoints.demo.villages import House, VillagePlan
+from nxt_entrypoints.demo.villages import ChargerPlan, House, VillagePlan
 
 OPERATOR = "Lakeside Mini-Grids"
 OPERATOR_EMAIL = "admin@lakeside.example"
@@ -137,7 +137,7 @@ def _seed_grid(connection: Connection, plan: VillagePlan, organization_id: int, 
             "timezone": plan.timezone,
             "kwh_tariff_essential_service": plan.tariff,
             "kwh_tariff_full_service": plan.tariff,
-            "kwp": Decimal(24),
+            "kwp": sum((charger.kw for charger in plan.chargers), Decimal(0)),
             "kwh": Decimal(60),
             "generation_external_site_id": plan.site_id,
             "generation_external_gateway_id": plan.portal_id,
@@ -154,12 +154,7 @@ def _seed_grid(connection: Connection, plan: VillagePlan, organization_id: int, 
             "location_geom": _point(plan.longitude, plan.latitude),
         },
     )
-    connection.execute(
-        insert(mppts).values(
-            external_reference=f"{plan.name} array", external_id="1", kw=Decimal(24), azimuth=180.0, tilt=12.0,
-            installed_at=now - _INSTALLED_BEFORE, grid_id=grid_id,
-        )
-    )  # fmt: skip
+    _many(connection, mppts, [_charger(charger, grid_id, now) for charger in plan.chargers])
     return grid_id
 
 
@@ -262,6 +257,18 @@ def _gateway(plan: VillagePlan, grid_id: int, eui: str, now: datetime) -> dict[s
         "is_online_updated_at": now,
         "last_online_at": now,
         "location_geom": _point(plan.longitude, plan.latitude),
+    }
+
+
+def _charger(charger: ChargerPlan, grid_id: int, now: datetime) -> dict[str, object]:
+    return {
+        "external_reference": charger.reference,
+        "external_id": str(charger.instance),
+        "kw": charger.kw,
+        "azimuth": float(charger.azimuth),
+        "tilt": float(charger.tilt),
+        "installed_at": now - _INSTALLED_BEFORE,
+        "grid_id": grid_id,
     }
 
 

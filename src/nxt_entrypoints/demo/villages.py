@@ -35,6 +35,30 @@ class House:
 
 
 @attrs.frozen(kw_only=True)
+class ChargerPlan:
+    """A solar charger and the panels on it.
+
+    Attributes:
+        reference: Short serial.
+        instance: Its number on the site.
+        kw: Connected PV power, kWp.
+        azimuth: Of the panels, degrees.
+        tilt: Of the panels, degrees.
+    """
+
+    reference: str
+    instance: int
+    kw: Decimal
+    azimuth: int
+    tilt: int
+
+    @property
+    def custom_name(self) -> str:
+        """What the installer called it, by the rules of the synchronisation [API-111]."""
+        return f"FRON {self.reference} ARTN{self.kw}/{self.azimuth:+d}/{self.tilt}"
+
+
+@attrs.frozen(kw_only=True)
 class VillagePlan:
     """A mini-grid to be seeded.
 
@@ -43,6 +67,7 @@ class VillagePlan:
         portal_id: Of its Victron gateway.
         gateways: EUIs of its LoRaWAN gateways.
         longitude: Degrees east.
+        chargers: What its panels feed.
     """
 
     name: str
@@ -53,6 +78,7 @@ class VillagePlan:
     site_id: str
     gateways: tuple[str, ...]
     houses: tuple[House, ...]
+    chargers: tuple[ChargerPlan, ...]
     poles: int = 12
     timezone: str = "Africa/Lagos"
 
@@ -95,6 +121,10 @@ def _village(
         portal_id=f"c0619ab1a2b{ordinal}",
         site_id=str(410_000 + ordinal),
         gateways=tuple(f"a84041ffff2{ordinal}{hub:04x}" for hub in (1, 2)),
+        chargers=(
+            ChargerPlan(reference=f"127{ordinal}", instance=279, kw=Decimal("10.92"), azimuth=153, tilt=10),
+            ChargerPlan(reference=f"128{ordinal}", instance=280, kw=Decimal("13.08"), azimuth=-27, tilt=12),
+        ),
         houses=tuple(_house(dice, name, ordinal, index) for index in range(houses)),
     )
 

@@ -21,12 +21,13 @@ from nxt_entrypoints.demo.meter_keys import share_meter_keys
 from nxt_entrypoints.demo.operator import SeededOperator, existing_operator
 from nxt_entrypoints.demo.past_series import seed_meter_series, seed_plant_series
 from nxt_entrypoints.demo.seed import DemoMeter, SeededDemo, demo_meters, seed_relational
+from nxt_entrypoints.demo.villages import VillagePlan
 from nxt_entrypoints.embedded.data_dir import DataDir
 from nxt_entrypoints.embedded.errors import EmbeddedError
 from nxt_entrypoints.embedded.ports import is_free
 from nxt_entrypoints.embedded.stack import EmbeddedStack
 from nxt_entrypoints.simulators.chirpstack.simulator import ChirpStackConfig
-from nxt_entrypoints.simulators.fleet import Fleet, FleetMeter, Plant, Village
+from nxt_entrypoints.simulators.fleet import Fleet, FleetMeter, Plant, PlantDevice, Village
 from nxt_entrypoints.simulators.flutterwave.simulator import FlutterwaveConfig
 from nxt_entrypoints.simulators.flutterwave.webhook import Merchant
 from nxt_entrypoints.simulators.process import SimulatorsConfig
@@ -129,6 +130,7 @@ def addresses(embedded: EmbeddedStack, ports: Mapping[str, int]) -> DemoAddresse
         flutterwave=here["flutterwave"],
         chirpstack_grpc=f"127.0.0.1:{ports['chirpstack-grpc']}",
         sms=here["sms"],
+        vrm=f"{here['victron']}/v2",
         api=here["api"],
         provisioning=here["provisioning"],
         jobs=here["jobs"],
@@ -264,11 +266,19 @@ def _fleet(made: SeededDemo) -> Fleet:
                 timezone=village.plan.timezone,
                 gateways=village.plan.gateways,
                 meters=tuple(_fleet_meter(made.histories[meter.id]) for meter in village.meters),
-                plant=Plant(portal_id=village.plan.portal_id),
+                plant=_plant(village.plan),
             )
             for village in made.operator.villages
         )
     )
+
+
+def _plant(plan: VillagePlan) -> Plant:
+    devices = (
+        PlantDevice(name="Solar Charger", custom_name=charger.custom_name, instance=charger.instance)
+        for charger in plan.chargers
+    )
+    return Plant(portal_id=plan.portal_id, site_id=plan.site_id, devices=tuple(devices))
 
 
 def _fleet_meter(history: MeterHistory) -> FleetMeter:

@@ -125,6 +125,9 @@ async def start_api(process: Process) -> None:
     if settings.artifact.capabilities.payments.enabled:
         process.on_close(container.merchant_accounts().close)
     process.on_close(container.provisioning_role().close)
+    if settings.artifact.capabilities.production.enabled:
+        process.on_close(container.vrm().close)
+    process.on_close(container.background().finish)
     app = build_api(
         ContainerServices(container),
         gate=gate,

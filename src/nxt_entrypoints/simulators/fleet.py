@@ -61,6 +61,25 @@ class FleetMeter:
         _check(self.as_of is None or self.as_of.tzinfo is not None, "as_of must carry a time zone")
 
 
+def _devices(values: "Iterable[PlantDevice]") -> "tuple[PlantDevice, ...]":
+    return tuple(values)
+
+
+@attrs.frozen(kw_only=True)
+class PlantDevice:
+    """A device that the plant's gateway reports.
+
+    Attributes:
+        name: what kind of device it is, e.g. ``Solar Charger``.
+        custom_name: what the installer called it, e.g. ``FRON 1279 ARTN10.92/+153/10``.
+        instance: its number on the site.
+    """
+
+    name: str
+    custom_name: str
+    instance: int
+
+
 @attrs.frozen(kw_only=True)
 class Plant:
     """The solar plant of a village.
@@ -71,6 +90,8 @@ class Plant:
         pv_peak_w: power of the panels at noon on a clear day, in W.
         battery_kwh: usable size of the battery, in kWh.
         is_three_phase: three phases, or L1 alone.
+        site_id: number of its site at VRM; empty: VRM doesn't know it.
+        devices: what its gateway reports beside itself.
     """
 
     portal_id: str
@@ -78,6 +99,8 @@ class Plant:
     pv_peak_w: float = 12_000.0
     battery_kwh: float = 40.0
     is_three_phase: bool = False
+    site_id: str = ""
+    devices: tuple[PlantDevice, ...] = attrs.field(default=(), converter=_devices)
 
     def __attrs_post_init__(self) -> None:
         _check(self.portal_id and not set(self.portal_id) & set("/+#"), "portal_id must be a plain topic segment")

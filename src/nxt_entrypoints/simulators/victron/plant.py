@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from nxt_entrypoints.simulators.chirpstack import profile
-from nxt_entrypoints.simulators.fleet import Village
+from nxt_entrypoints.simulators.fleet import PlantDevice, Village
 
 _PHASE_SHARES = {1: (1.0,), 3: (0.42, 0.33, 0.25)}
 _SUNRISE_H, _SUNSET_H = 6.25, 18.5
@@ -28,6 +28,7 @@ class PlantState:
         is_on: false is a blackout: the inverter delivers nothing.
         load_w: a fixed load, in W; None follows the village.
         is_inverter_gone: the gateway knows no output power any more and publishes null.
+        devices: what VRM lists; those of the fleet at first.
     """
 
     village: Village
@@ -37,6 +38,11 @@ class PlantState:
     is_on: bool = True
     load_w: float | None = None
     is_inverter_gone: bool = False
+    devices: tuple[PlantDevice, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        if self.village.plant is not None:
+            self.devices = self.devices or self.village.plant.devices
 
     @property
     def phases(self) -> int:

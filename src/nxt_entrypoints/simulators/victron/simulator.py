@@ -1,10 +1,10 @@
-"""The plants as one thing to start and stop: MQTT to a broker, and HTTP handles for tests."""
+"""The plants as one thing to start and stop: MQTT to a broker, VRM's REST API, and HTTP handles for tests."""
 
 import attrs
 from aiohttp import web
 
 from nxt_entrypoints.simulators.control import Clock, ControlPlane, utc_now
-from nxt_entrypoints.simulators.fleet import Fleet
+from nxt_entrypoints.simulators.fleet import Fleet, InvalidFleetError, PlantDevice, structure
 from nxt_entrypoints.simulators.http_server import (
     HttpSide,
     RefusedError,
@@ -14,9 +14,11 @@ from nxt_entrypoints.simulators.http_server import (
 )
 from nxt_entrypoints.simulators.victron.gateway import MqttGateways
 from nxt_entrypoints.simulators.victron.plant import PlantState
+from nxt_entrypoints.simulators.victron.vrm import PREFIX, Vrm, VrmAccount
 from nxt_entrypoints.simulators.webhooks import Tasks
 
 _TOP_LOAD_W = 10_000_000
+_KEYS = frozenset({"devices", "inverter_gone", "is_on", "load_w"})
 
 
 @attrs.frozen(kw_only=True)
@@ -27,11 +29,13 @@ class VictronConfig:
         http_port: of the control side; 0 takes a free one.
         broker_url: the MQTT broker, e.g. ``mqtt://127.0.0.1:1883``.
         publish_every_s: interval at which changed values are published.
+        account: who may read over VRM's REST API.
     """
 
     http_port: int = 0
     broker_url: str
     publish_every_s: float = 5.0
+    account: VrmAccount = attrs.field(factory=VrmAccount)
 
 
 class Victron:
@@ -61,9 +65,11 @@ class Victron:
             publish_every_s=config.publish_every_s,
         )
         self._tasks = Tasks()
-        self.http = HttpSide(self.control)
+        self.vrm = Vrm(self.plants, self.control, config.account, clock)
+        self.http = HttpSide(self.control, vendor_prefixes=(PREFIX,))
         self.http.app.add_routes(
             [
+                *self.vrm.routes(),
                 web.get("/plant", self._list),
                 web.get("/plant/{portal}", self._show),
                 web.put("/plant/{portal}", self._change),
@@ -89,15 +95,17 @@ class Victron:
     async def _change(self, request: web.Request) -> web.Response:
         portal = self._portal(request)
         body = await read_object(request, plain_refusal)
-        if unknown := sorted(set(body) - {"is_on", "load_w", "inverter_gone"}):
-            raise plain_refusal(f"unknown keys: {', '.join(unknown)}; known: is_on, load_w, inverter_gone")
+        if unknown := sorted(set(body) - _KEYS):
+            raise plain_refusal(f"unknown keys: {', '.join(unknown)}; known: {', '.join(sorted(_KEYS))}")
         for key in ("is_on", "inverter_gone"):
             if not isinstance(body.get(key, False), bool):
                 raise plain_refusal(f"{key} must be true or false")
         load = body.get("load_w")
         if load is not None and (isinstance(load, bool | str | list | dict) or not 0 <= load <= _TOP_LOAD_W):
             raise plain_refusal(f"load_w must be null or a number between 0 and {_TOP_LOAD_W}")
+        devices = _devices(body["devices"]) if "devices" in body else None
         plant = self.plants[portal]
+        plant.devices = plant.devices if devices is None else devices
         plant.is_on = body.get("is_on", plant.is_on)
         plant.is_inverter_gone = body.get("inverter_gone", plant.is_inverter_gone)
         if "load_w" in body:
@@ -119,5 +127,13 @@ class Victron:
             "is_on": plant.is_on,
             "load_w": plant.load_w,
             "inverter_gone": plant.is_inverter_gone,
+            "devices": plant.devices,
             "values": plant.values(now),
         }
+
+
+def _devices(value: object) -> tuple[PlantDevice, ...]:
+    try:
+        return tuple(structure(value, list[PlantDevice]))
+    except InvalidFleetError as error:
+        raise plain_refusal(f"devices: {error}") from error
