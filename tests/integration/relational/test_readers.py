@@ -16,7 +16,7 @@ from tests.support.tenant_world import World
 
 from nxt_adapters.supabase.policies.readers import PRESETS, Reader
 from nxt_adapters.supabase.tables import metadata
-from nxt_domain.shared.errors import InvalidInput
+from nxt_domain.shared.errors import Forbidden, InvalidInput
 from nxt_entrypoints.cli import main as cli
 from nxt_entrypoints.database import readers
 from nxt_entrypoints.database.comparison import check
@@ -111,13 +111,27 @@ def test_readers_find_the_former_schema_by_bare_names(world: World, role: str) -
 
 def test_a_repetition_changes_nothing_and_a_shorter_list_takes_away(world: World, role: str) -> None:
     """[REL-4] A role reads exactly what its list says now."""
-    for reads in ("dashboards", "dashboards", ["grids"]):
-        made = readers.make(_url(world), [Reader(role=role, tables=reads)], {})
-        assert made == ([] if made == [] else [role])
+    world.session.commit()
+    made = [readers.make(_url(world), [Reader(role=role, tables=kind)], {}) for kind in ("dashboards", "dashboards")]
+    assert made == [[role], []]
+    world.session.execute(sql.SQL("grant update (amount), insert on orders to {}").format(sql.Identifier(role)))
+    world.session.commit()
+    readers.make(_url(world), [Reader(role=role, tables=["grids"])], {})
+    question = "select from information_schema.column_privileges where table_schema = 'public' and grantee = %s"
+    held = world.session.execute(question, [role])
+    assert held.rowcount == len(metadata.tables["grids"].columns)
     assert _see(world, role, "grids") == 2
     assert _see(world, role, "orders") is None
     policies = world.session.execute("select tablename from pg_policies where policyname = %s", [f"select by {role}"])
     assert policies.fetchall() == [{"tablename": "grids"}]
+
+
+def test_only_the_owner_makes_readers(world: World, role: str) -> None:
+    """[REL-4] A login that may make no roles is told so."""
+    readers.make(_url(world), [Reader(role=role, tables="automation", password_variable="ITS")], {"ITS": "silver"})
+    own = make_url(_url(world)).set(username=role, password="silver").render_as_string(hide_password=False)
+    with pytest.raises(Forbidden):
+        readers.make(own, [Reader(role="nxt_test_another", tables="chat")], {})
 
 
 def test_readers_log_in_and_only_read(world: World, role: str) -> None:
@@ -146,6 +160,7 @@ def test_readers_log_in_and_only_read(world: World, role: str) -> None:
         ('[{"role": "x", "reads": ["secrets"]}]', "no table of schema public"),
         ('[{"role": "x", "reads": ["internal.secrets"]}]', "no table of schema public"),
         ('[{"role": "x", "reads": ["api_keys"]}]', "holds secrets"),
+        ('[{"role": "x", "reads": 5}]', "neither a kind nor a list"),
         ('[{"role": "nxt_app", "reads": "chat"}]', "can't be the name"),
         ('[{"role": "x\\"; drop", "reads": "chat"}]', "can't be the name"),
         ('[{"role": "x", "reads": "chat", "password": "p"}]', "not a role"),

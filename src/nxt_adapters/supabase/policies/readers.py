@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -105,13 +105,13 @@ class Reader:
         """Name of its policy on each table."""
         return f"select by {self.role}"
 
-    def statements(self) -> Iterator[str]:
-        """Yield what gives an existing role its rights, and no others."""
-        yield f"revoke all on all tables in schema public from {self.role}"
-        yield f"grant usage on schema public, extensions to {self.role}"
-        for table in self.tables:
-            yield f"grant select{_columns(table)} on public.{table} to {self.role}"
-            yield f'create policy "{self.policy}" on public.{table} for select to {self.role} using (true)'
+    def grant(self, table: str) -> str:
+        """Write the statement that lets it read a table."""
+        return f"grant select{_columns(table)} on public.{table} to {self.role}"
+
+    def create_policy(self, table: str) -> str:
+        """Write the statement that shows it all rows of a table."""
+        return f'create policy "{self.policy}" on public.{table} for select to {self.role} using (true)'
 
 
 def _columns(table: str) -> str:
