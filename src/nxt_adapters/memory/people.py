@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from nxt_adapters.memory.database import MemoryDatabase
+from nxt_adapters.memory.listing import page_of
 from nxt_adapters.memory.logins import new_account
 from nxt_domain.identity.chat import ChatAccount, ChatWallet
 from nxt_domain.identity.logins import Login
@@ -23,12 +24,14 @@ from nxt_domain.identity.people import (
     MemberView,
     NewAgent,
     NewCustomer,
+    NewTenant,
     Person,
     Tenant,
 )
 from nxt_domain.identity.rules import same_contact
 from nxt_domain.identity.scope import Scope
 from nxt_domain.shared.errors import Conflict
+from nxt_domain.shared.paging import Page, Window
 
 _TABLES = {
     AccountType.MEMBER: "member_rows",
@@ -104,6 +107,11 @@ class MemoryAccountRegister:
             account = new_account(self._rows.database, login)
             self._rows.accounts[account.id] = account
         return self._holder(account)
+
+    async def by_id(self, account_id: int) -> Holder | None:
+        """See ``AccountRegister.by_id``."""
+        account = self._rows.accounts.get(account_id)
+        return None if account is None else self._holder(account)
 
     async def discard(self, login_id: str) -> bool:
         """See ``AccountRegister.discard``."""
@@ -209,6 +217,13 @@ class MemoryPeopleRegister:
         """See ``PeopleRegister.save_customer``."""
         self._rows.of(AccountType.CUSTOMER)[customer.id] = customer
 
+    async def staff(self, window: Window, *, organization_id: int | None = None) -> Page[Person]:
+        """See ``PeopleRegister.staff``."""
+        kind = AccountType.MEMBER
+        seen = [row for row in self._rows.of(kind).values() if self._scope.admits(self._rows.owner(kind, row))]
+        people = [self._rows.person(kind, row) for row in seen]
+        return page_of([one for one in people if organization_id in {None, one.organization_id}], window)
+
     async def account(self, account_id: int) -> AccountView:
         """See ``PeopleRegister.account``."""
         return self._rows.accounts[account_id]
@@ -247,6 +262,20 @@ class MemoryTenantRegister:
     async def organization(self, organization_id: int) -> Tenant | None:
         """See ``TenantRegister.organization``."""
         return self._rows.tenants.get(organization_id) if self._scope.admits(organization_id) else None
+
+    async def found(self, new: NewTenant) -> Tenant:
+        """See ``TenantRegister.found``."""
+        if any(tenant.name.lower() == new.name.lower() for tenant in self._rows.tenants.values()):
+            raise Conflict("ux_organizations_name is violated", code="ALREADY_EXISTS")
+        database = self._rows.database
+        key = max([*self._rows.tenants, database.next_id("tenant_rows")], default=0) + 1
+        tenant = Tenant(id=key, name=new.name, organization_type=new.organization_type)
+        self.know(tenant, wallet=ChatWallet(id=database.next_id("wallet_rows"), balance=Decimal(0)))
+        return tenant
+
+    async def page(self, window: Window) -> Page[Tenant]:
+        """See ``TenantRegister.page``."""
+        return page_of([one for one in self._rows.tenants.values() if self._scope.admits(one.id)], window)
 
     async def organization_of_grid(self, grid_id: int) -> int | None:
         """See ``TenantRegister.organization_of_grid``."""

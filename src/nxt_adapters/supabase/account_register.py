@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, RowMapping, Select, case, delete, exists, false, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -77,6 +77,11 @@ class PostgresAccountRegister:
         query = PERSON.where(accounts.c.supabase_id == login_id).with_for_update(of=accounts)
         return _holder((await self._connection.execute(query)).mappings().one())
 
+    async def by_id(self, account_id: int) -> Holder | None:
+        """See ``AccountRegister.by_id``."""
+        row = (await self._connection.execute(PERSON.where(accounts.c.id == account_id))).mappings().one_or_none()
+        return None if row is None else _holder(row)
+
     async def discard(self, login_id: str) -> bool:
         """See ``AccountRegister.discard``."""
         mine = accounts.c.supabase_id == uuid.UUID(login_id)
@@ -91,7 +96,7 @@ class PostgresAccountRegister:
         await self._connection.execute(update(accounts).where(accounts.c.id == account_id).values(deleted_at=first))
 
 
-def to_person(row: RowMapping) -> Person:
+def to_person(row: Mapping[Any, Any]) -> Person:
     """Read a row of ``PERSON`` that is somebody."""
     login, role = row["supabase_id"], row["member_type"]
     return Person(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, RowMapping, Table, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.account_register import PERSON, to_person
-from nxt_adapters.supabase.scoping import columns_of, owned_by
+from nxt_adapters.supabase.scoping import columns_of, owned_by, page_of
 from nxt_adapters.supabase.tables import (
     accounts,
     agents,
@@ -32,10 +32,12 @@ from nxt_domain.identity.people import (
     MemberView,
     NewAgent,
     NewCustomer,
+    NewTenant,
     Person,
     Tenant,
 )
 from nxt_domain.identity.scope import Scope
+from nxt_domain.shared.paging import Page, Window
 
 _TABLES: Final = {AccountType.MEMBER: members, AccountType.AGENT: agents, AccountType.CUSTOMER: customers}
 # A member belongs where the account does; agents and customers where their grid does [API-64].
@@ -48,6 +50,7 @@ _MEMBER: Final = columns_of(members, MemberView)
 _AGENT: Final = columns_of(agents, AgentView)
 _CUSTOMER: Final = columns_of(customers, CustomerView)
 _ACCOUNT: Final = columns_of(accounts, AccountView)
+_TENANT: Final = columns_of(organizations, Tenant)
 
 
 class PostgresPeopleRegister:
@@ -133,6 +136,13 @@ class PostgresPeopleRegister:
         }
         await self._connection.execute(update(customers).where(customers.c.id == customer.id).values(**values))
 
+    async def staff(self, window: Window, *, organization_id: int | None = None) -> Page[Person]:
+        """See ``PeopleRegister.staff``."""
+        query = PERSON.where(members.c.id.is_not(None), owned_by(self._scope, _OWNERS[AccountType.MEMBER]))
+        if organization_id is not None:
+            query = query.where(accounts.c.organization_id == organization_id)
+        return await page_of(self._connection, query, members.c.id, window, to_person)
+
     async def account(self, account_id: int) -> AccountView:
         """See ``PeopleRegister.account``."""
         query = select(*_ACCOUNT).where(accounts.c.id == account_id)
@@ -168,15 +178,32 @@ class PostgresTenantRegister:
 
     async def organization(self, organization_id: int) -> Tenant | None:
         """See ``TenantRegister.organization``."""
-        query = select(*columns_of(organizations, Tenant)).where(
+        query = select(*_TENANT).where(
             organizations.c.id == organization_id,
             organizations.c.deleted_at.is_(None),
             owned_by(self._scope, organizations.c.id),
         )
         row = (await self._connection.execute(query)).mappings().one_or_none()
-        if row is None:
-            return None
-        return Tenant(**{**row, "organization_type": OrganizationType(row["organization_type"])})
+        return None if row is None else _tenant(row)
+
+    async def found(self, new: NewTenant) -> Tenant:
+        """See ``TenantRegister.found``."""
+        values = {
+            "name": new.name,
+            "formal_name": new.formal_name,
+            "email": new.email,
+            "organization_type": new.organization_type.value,
+        }
+        statement = insert(organizations).values(**values).returning(*_TENANT)
+        tenant = _tenant((await self._connection.execute(statement)).mappings().one())
+        await self._connection.execute(insert(wallets).values(organization_id=tenant.id, wallet_type="REAL"))
+        return tenant
+
+    async def page(self, window: Window) -> Page[Tenant]:
+        """See ``TenantRegister.page``."""
+        mine = owned_by(self._scope, organizations.c.id)
+        query = select(*_TENANT).where(organizations.c.deleted_at.is_(None), mine)
+        return await page_of(self._connection, query, organizations.c.id, window, _tenant)
 
     async def organization_of_grid(self, grid_id: int) -> int | None:
         """See ``TenantRegister.organization_of_grid``."""
@@ -184,6 +211,10 @@ class PostgresTenantRegister:
             grids.c.id == grid_id, grids.c.deleted_at.is_(None), owned_by(self._scope, grids.c.organization_id)
         )
         return (await self._connection.execute(query)).scalar_one_or_none()
+
+
+def _tenant(row: Mapping[Any, Any]) -> Tenant:
+    return Tenant(**{**row, "organization_type": OrganizationType(row["organization_type"])})
 
 
 def _member(row: RowMapping) -> MemberView:

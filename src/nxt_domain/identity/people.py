@@ -187,6 +187,16 @@ class Tenant:
 
 
 @attrs.frozen(kw_only=True)
+class NewTenant:
+    """An organization to be founded [API-182]."""
+
+    name: str = attrs.field(converter=_trimmed)
+    formal_name: str | None = None
+    email: str | None = None
+    organization_type: OrganizationType = OrganizationType.SOLAR_DEVELOPER
+
+
+@attrs.frozen(kw_only=True)
 class Invitation:
     """A member to be invited by mail [API-75].
 

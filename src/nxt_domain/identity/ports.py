@@ -18,9 +18,11 @@ from nxt_domain.identity.people import (
     MemberView,
     NewAgent,
     NewCustomer,
+    NewTenant,
     Person,
     Tenant,
 )
+from nxt_domain.shared.paging import Page, Window
 
 
 class TokenVerifier(Protocol):
@@ -161,6 +163,9 @@ class AccountRegister(Protocol):
     async def ensure(self, login: Login) -> Holder:
         """Return a login's account, locked, and who has it; one that the store did not make by itself is made."""
 
+    async def by_id(self, account_id: int) -> Holder | None:
+        """Find an account by its own id."""
+
     async def discard(self, login_id: str) -> bool:
         """Remove a login's account; False: it is somebody's by now, and stays [API-171]."""
 
@@ -199,6 +204,9 @@ class PeopleRegister(Protocol):
     async def save_customer(self, customer: CustomerView) -> None:
         """Write what user administration may change on a customer."""
 
+    async def staff(self, window: Window, *, organization_id: int | None = None) -> Page[Person]:
+        """List members by ascending id, deleted ones included; ``organization_id`` narrows the list to one tenant."""
+
     async def account(self, account_id: int) -> AccountView:
         """Return an account with all its columns."""
 
@@ -211,6 +219,16 @@ class TenantRegister(Protocol):
 
     async def organization(self, organization_id: int) -> Tenant | None:
         """Find a live organization; None: unknown, deleted or outside the scope."""
+
+    async def found(self, new: NewTenant) -> Tenant:
+        """Store an organization and its wallet, of type ``REAL`` with balance 0 [API-182, REL-33].
+
+        Raises:
+            Conflict: A live organization has this name.
+        """
+
+    async def page(self, window: Window) -> Page[Tenant]:
+        """List live organizations by ascending id."""
 
     async def organization_of_grid(self, grid_id: int) -> int | None:
         """Return the owner of a live grid; None: unknown, deleted or outside the scope."""

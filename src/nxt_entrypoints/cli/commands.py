@@ -59,6 +59,9 @@ nxt = LazyGroup(
         "doctor": _lazy("doctor", "doctor", "Look for trouble, and say what to do about it"),
         "codec": _lazy("codec", "codec", "Write and read the frames of meters, offline"),
         "sts": _lazy("sts", "sts", "Write and read prepayment tokens, offline"),
+        "org": _lazy("org", "org", "Found and list organizations"),
+        "user": _lazy("user", "user", "Make and list members, lock them out, set passwords"),
+        "apikey": _lazy("apikey", "apikey", "Hand out, list, lock and revoke API keys"),
         "openapi": _lazy("openapi", "openapi", "Write the OpenAPI documents of all roles"),
     },
 )

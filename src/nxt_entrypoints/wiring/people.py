@@ -14,7 +14,7 @@ from nxt_domain.identity.use_cases.change_people import DeletePerson, UpdateAgen
 from nxt_domain.identity.use_cases.charting_tokens import IssueChartingTokens
 from nxt_domain.identity.use_cases.chat_accounts import FindChatUser, LinkTelegram
 from nxt_domain.identity.use_cases.first_superadmin import EnsureSuperadmin
-from nxt_domain.identity.use_cases.make_people import CreateAgent, CreateCustomer, InviteMember
+from nxt_domain.identity.use_cases.make_people import CreateAgent, CreateCustomer, EnrolMember, InviteMember
 from nxt_domain.identity.use_cases.person_maker import PersonMaker
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
@@ -61,11 +61,12 @@ class People(containers.DeclarativeContainer):
     ensure_superadmin = providers.Singleton(
         EnsureSuperadmin, begin=begin, provider=provider, maker=maker, admin_organization_id=admin_organization_id
     )
+    enrol = providers.Singleton(
+        EnrolMember, begin=begin, provider=provider, maker=maker, admin_organization_id=admin_organization_id
+    )
     services = providers.Singleton(
         PeopleServices,
-        invite_member=providers.Singleton(
-            InviteMember, begin=begin, provider=provider, maker=maker, admin_organization_id=admin_organization_id
-        ),
+        invite_member=providers.Singleton(InviteMember, enrol),
         update_member=providers.Singleton(
             UpdateMember, begin=begin, provider=provider, admin_organization_id=admin_organization_id
         ),

@@ -61,13 +61,16 @@ def nxt_command(capsys):
     return run
 
 
+_VERBS = ("Run", "Show", "Check", "Bring", "Look", "Write", "Found", "Make", "Hand")
+
+
 class TestHelp:
     @pytest.mark.parametrize("name", sorted(nxt._lazy))
     def test_every_command_explains_itself(self, nxt_command, name):
         status, out, err = nxt_command(name, "--help")
         assert (status, err) == (0, "")
         assert "Usage: nxt" in out
-        assert nxt._lazy[name].help.split()[0] in ("Run", "Show", "Check", "Bring", "Look", "Write")
+        assert nxt._lazy[name].help.split()[0] in _VERBS
         assert "Commands:" in out or "Example" in out
 
     def test_the_list_names_all_commands_without_importing_them(self):

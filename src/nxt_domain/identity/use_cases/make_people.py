@@ -22,16 +22,16 @@ from nxt_domain.identity.people import (
 from nxt_domain.identity.ports import IdentityProvider
 from nxt_domain.identity.ranks import require_admin_organization, require_assignable
 from nxt_domain.identity.rules import actor_of
-from nxt_domain.identity.scope import scope_of
+from nxt_domain.identity.scope import Scope, scope_of
 from nxt_domain.identity.use_cases.people_transaction import PeopleTransaction, owner_of_grid, require_position
 from nxt_domain.identity.use_cases.person_maker import Draft, PersonMaker
-from nxt_domain.shared.audit import Act, Subjects
+from nxt_domain.shared.audit import Act, Actor, Subjects
 from nxt_domain.shared.errors import NotFound
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
 
 
-class InviteMember:
-    """Invites somebody into an organization by mail [API-172].
+class EnrolMember:
+    """Makes somebody a member of an organization, on whose behalf ever [API-172].
 
     Args:
         begin: Opens a transaction.
@@ -53,31 +53,39 @@ class InviteMember:
         self._maker = maker
         self._admin_organization_id = admin_organization_id
 
-    async def __call__(self, caller: Principal, invitation: Invitation) -> MemberView:
-        """Invite; a colleague who has not answered yet gets the mail again.
+    async def __call__(
+        self, actor: Actor, scope: Scope, invitation: Invitation, *, password: str | None = None
+    ) -> MemberView:
+        """Invite by mail, or with a password make a confirmed login; a colleague who did not answer is invited again.
+
+        Args:
+            actor: Who does it, for the feed.
+            scope: Whose organizations and grids they reach.
+            invitation: The member to be.
+            password: None: a mail is sent.
 
         Raises:
-            Forbidden: The role is above the caller's own.
-            NotFound: No such organization or grid for this caller.
+            Forbidden: The role belongs to the platform alone.
+            NotFound: No such organization or grid within the scope.
             LoginTaken: The e-mail is somebody else's.
         """
-        require_assignable(caller, invitation.member_type)
         require_admin_organization(invitation.member_type, invitation.organization_id, self._admin_organization_id)
         async with self._begin() as tx:
-            tenant = await self._tenant(tx, caller, invitation)
-            pending = await self._colleague(tx, caller, invitation)
+            tenant = await self._tenant(tx, scope, invitation)
+            pending = None if password else await self._colleague(tx, scope, invitation)
         if pending is not None:
             await self._send(invitation)
             return pending
-        async with self._maker.person(self._draft(invitation, tenant)) as made, self._begin() as tx:
+        draft = self._draft(invitation, tenant, password)
+        async with self._maker.person(draft) as made, self._begin() as tx:
             await self._maker.hold(tx, made)
-            member = await tx.within(scope_of(caller)).people.add_member(made.account_id, invitation)
-            await tx.audit.record(_invited(caller, invitation, member))
+            member = await tx.within(scope).people.add_member(made.account_id, invitation)
+            await tx.audit.record(_invited(actor, invitation, member))
             await tx.commit()
         return member
 
-    async def _tenant(self, tx: PeopleTransaction, caller: Principal, invitation: Invitation) -> Tenant:
-        tenants = tx.within(scope_of(caller)).tenants
+    async def _tenant(self, tx: PeopleTransaction, scope: Scope, invitation: Invitation) -> Tenant:
+        tenants = tx.within(scope).tenants
         tenant = await tenants.organization(invitation.organization_id)
         if tenant is None:
             raise NotFound(f"Organization {invitation.organization_id} not found")
@@ -85,20 +93,21 @@ class InviteMember:
             await owner_of_grid(tenants, invitation.busy_commissioning_id)
         return tenant
 
-    async def _colleague(self, tx: PeopleTransaction, caller: Principal, invitation: Invitation) -> MemberView | None:
+    async def _colleague(self, tx: PeopleTransaction, scope: Scope, invitation: Invitation) -> MemberView | None:
         """Find a live member of the same organization with the same e-mail, who may be waiting for the mail."""
         for holder in await tx.accounts.holders(email=invitation.email, phone=None):
             person = holder.person
             if person is not None and _is_colleague(person, invitation.organization_id):
-                return await tx.within(scope_of(caller)).people.member(person.id)
+                return await tx.within(scope).people.member(person.id)
         return None
 
-    def _draft(self, invitation: Invitation, tenant: Tenant) -> Draft:
+    def _draft(self, invitation: Invitation, tenant: Tenant, password: str | None) -> Draft:
+        login = NewLogin(full_name=invitation.full_name, email=invitation.email, password=password)
         return Draft(
             full_name=invitation.full_name,
             email=invitation.email,
             phone=None,
-            make=partial(self._send, invitation),
+            make=partial(self._provider.create, login) if password else partial(self._send, invitation),
             claims=lambda account_id: claims_of(
                 account_id=account_id,
                 account_type=AccountType.MEMBER,
@@ -112,6 +121,28 @@ class InviteMember:
         return await self._provider.invite(
             invitation.email, full_name=invitation.full_name, redirect_to=invitation.redirect_to
         )
+
+
+class InviteMember:
+    """Lets a member invite somebody by mail, in no role above their own [API-75].
+
+    Args:
+        enrol: Makes members.
+    """
+
+    def __init__(self, enrol: EnrolMember) -> None:
+        self._enrol = enrol
+
+    async def __call__(self, caller: Principal, invitation: Invitation) -> MemberView:
+        """Invite.
+
+        Raises:
+            Forbidden: The role is above the caller's own.
+            NotFound: No such organization or grid for this caller.
+            LoginTaken: The e-mail is somebody else's.
+        """
+        require_assignable(caller, invitation.member_type)
+        return await self._enrol(actor_of(caller), scope_of(caller), invitation)
 
 
 class CreateAgent:
@@ -222,14 +253,14 @@ def _is_colleague(person: Person, organization_id: int) -> bool:
     return is_there and person.deleted_at is None
 
 
-def _invited(caller: Principal, invitation: Invitation, member: MemberView) -> Act:
+def _invited(actor: Actor, invitation: Invitation, member: MemberView) -> Act:
     role = invitation.member_type.value
     return Act(
-        actor=actor_of(caller),
+        actor=actor,
         action="member.invite",
         entity_type="member",
         entity_id=member.id,
-        message=f"{caller.full_name} invited a new member {invitation.full_name} ({invitation.email}) with {role} role",
+        message=f"{actor.label} invited a new member {invitation.full_name} ({invitation.email}) with {role} role",
         about=Subjects(organization_id=invitation.organization_id, member_id=member.id),
         after={"full_name": invitation.full_name, "member_type": role},
     )
