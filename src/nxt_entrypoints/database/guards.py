@@ -87,6 +87,13 @@ _EXECUTABLE = """
         ))
         and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
 """
+# An identity column needs no right on its sequence.
+_COUNTERS = """
+    select c.oid::regclass::text || ' for ' || r.name
+    from pg_class c cross join unnest(array['anon', 'authenticated']) as r (name)
+    where c.relnamespace = 'public'::regnamespace and c.relkind = 'S'
+        and has_sequence_privilege(r.name, c.oid, 'usage, update')
+"""
 _UNPINNED = """
     select p.oid::regprocedure::text from pg_proc p
     where p.prosecdef and p.pronamespace in ('public'::regnamespace, 'internal'::regnamespace)
@@ -117,6 +124,7 @@ def findings(connection: Connection, metadata: MetaData) -> Iterator[Finding]:
         ("routine", _ROUTINES, "does not run as nxt_ledger with a pinned search path"),
         ("routine", _UNPINNED, "runs as its owner without a pinned search path"),
         ("right", _EXECUTABLE, "may be called"),
+        ("right", _COUNTERS, "may be counted up"),
         ("row security", _OPEN_TABLES, "is off"),
         ("row security", _DEFINERS_VIEWS, "does not run with the caller's rights"),
         ("view", _COMPAT, "is missing, or no float"),

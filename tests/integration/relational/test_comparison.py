@@ -131,6 +131,7 @@ def test_a_database_without_migrations_is_one_difference(empty_url: str) -> None
         ("alter table grids add column surprise numeric", "view", "compat.grids.surprise"),
         ("drop view compat.wallets", "view", "compat.wallets.balance"),
         ("grant execute on function get_grid_status(int) to anon", "right", "get_grid_status(integer) for anon"),
+        ("grant usage on sequence orders_id_seq to authenticated", "right", "orders_id_seq for authenticated"),
         ("grant execute on function handle_new_user() to public", "right", "handle_new_user() for authenticated"),
         ("create policy surprise on meters for select to anon using (true)", "policy", "meters.surprise"),
         ("alter policy nxt_roles on meters using (is_on)", "policy", "meters.nxt_roles"),

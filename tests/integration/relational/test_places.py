@@ -9,9 +9,11 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine, insert, select
 from sqlalchemy.engine import Engine, make_url
+from tests.support.databases import Unobtainable, fresh_database, server_from_environment
 from tests.support.ledger import connect
 
 from nxt_adapters.supabase.tables import pd_sites, poles
+from nxt_entrypoints.database.comparison import check
 
 POINT = {"type": "Point", "coordinates": [4.5612, 7.1234]}
 OUTLINE = {"type": "Polygon", "coordinates": [[[4.5, 7.1], [4.6, 7.1], [4.6, 7.2], [4.5, 7.1]]]}
@@ -30,9 +32,17 @@ def engine(any_relational_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-def _has_postgis(url: str) -> bool:
-    with psycopg.connect(url) as session:
-        return session.execute("select from pg_extension where extname = 'postgis'").fetchone() is not None
+@pytest.fixture
+def postgis_url() -> Iterator[str]:
+    """A database of the server under test, which needs PostGIS [R57]."""
+    try:
+        server = server_from_environment("NXT_TEST_POSTGRES_URL")
+    except Unobtainable as reason:
+        pytest.skip(str(reason))
+    with fresh_database(server, "relational") as url, psycopg.connect(url) as session:
+        if session.execute("select from pg_extension where extname = 'postgis'").fetchone() is None:
+            pytest.skip("PostGIS is not installed")
+        yield url
 
 
 def test_a_place_comes_back_as_it_was_written(engine: Engine) -> None:
@@ -71,11 +81,9 @@ def test_what_is_no_point_is_refused(any_relational_url: str, bad: object) -> No
             )
 
 
-def test_sql_readers_get_ewkb_where_postgis_is(any_relational_url: str) -> None:
-    """[REL-19] [REL-119] The column's text is hexadecimal EWKB; three tables of places have spatial indexes."""
-    if not _has_postgis(any_relational_url):
-        pytest.skip("PostGIS is not installed")
-    with connect(any_relational_url, role=None) as session:
+def test_sql_readers_get_ewkb_where_postgis_is(postgis_url: str) -> None:
+    """[REL-19] [REL-119] The column's text is hexadecimal EWKB; places that are searched have spatial indexes."""
+    with connect(postgis_url, role=None) as session:
         session.execute(GRID)
         session.execute(
             "insert into poles (external_reference, grid_id, location_geom) values ('000123', 1, %s)",
@@ -83,7 +91,24 @@ def test_sql_readers_get_ewkb_where_postgis_is(any_relational_url: str) -> None:
         )
         row = session.execute("select location_geom::text from poles").fetchone()
         assert row == ("0101000020E6100000910F7A36AB3E12403C4ED1915C7E1C40",)
-        spatial = session.execute(
-            "select tablename::text from pg_indexes where indexdef like '%USING gist%'"
-        ).fetchall()
+        query = "select tablename::text from pg_indexes where indexdef like '%USING gist%'"
+        spatial = session.execute(query).fetchall()
         assert {name for (name,) in spatial} >= {"poles", "energy_cabins", "pd_sites", "pd_site_submissions"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("alter table poles alter location_geom type extensions.geometry", "poles.location_geom"),
+        (
+            "alter table pd_sites alter outline_geom type extensions.geometry(Point, 4326) using null",
+            "pd_sites.outline_geom",
+        ),
+    ],
+)
+def test_another_kind_of_geometry_is_a_difference(postgis_url: str, statement: str, name: str) -> None:
+    """[REL-174] Points are points, in the reference system of all maps."""
+    with psycopg.connect(postgis_url, autocommit=True) as session:
+        session.execute("drop view batch_commands")
+        session.execute(statement)  # type: ignore[arg-type]  # statements of this test
+    assert name in {difference.name for difference in check(postgis_url, "relational") if difference.kind == "type"}
