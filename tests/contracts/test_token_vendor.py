@@ -1,19 +1,25 @@
-"""``LocalTokenMaker``: one suite over the makers ``test`` and ``native`` [STS-77]."""
+"""Makers of tokens: one suite over ``test``, ``native``, memory, and ``nxt-sts`` against its simulator [STS-77]."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import attrs
 import pytest
+from prometheus_client import CollectorRegistry
 
+from nxt_adapters.memory.token_vendor import MemoryTokenVendor
+from nxt_adapters.nxt_sts import NxtStsSettings, NxtStsVendor
+from nxt_adapters.resilience import CallPolicy, OutboundMetrics, RetryPolicy
 from nxt_domain.shared.errors import InvalidInput
 from nxt_domain.shared.secrets import SecretText
 from nxt_domain.tokens.model import TokenClass, TokenRequest
 from nxt_domain.tokens.native import NativeTokenMaker
-from nxt_domain.tokens.ports import LocalTokenMaker, TokenVendor
+from nxt_domain.tokens.ports import LocalTokenMaker, TokenBadAnswer, TokenVendor, TokenVendorUnavailable
 from nxt_domain.tokens.rules import is_token
 from nxt_domain.tokens.sts import (
     BaseDate,
@@ -25,6 +31,7 @@ from nxt_domain.tokens.sts import (
     encode_power_limit,
 )
 from nxt_domain.tokens.test_vendor import TestTokenMaker
+from nxt_entrypoints.simulators.sts.service import StsService, StsServiceConfig
 
 KEY = "0123456789ABCDEF"
 AT = datetime(2024, 3, 15, 10, 30, tzinfo=UTC)
@@ -42,39 +49,192 @@ def request(**changes: Any) -> TokenRequest:
     return attrs.evolve(made, **changes)
 
 
-@pytest.fixture(params=[TestTokenMaker, NativeTokenMaker], ids=["test", "native"])
-def maker(request: pytest.FixtureRequest) -> LocalTokenMaker:
-    made: LocalTokenMaker = request.param()
-    return made
+class Local:
+    """A maker in this process, called as one elsewhere."""
+
+    def __init__(self, maker: LocalTokenMaker) -> None:
+        self.maker = maker
+
+    async def make(self, order: TokenRequest) -> str:
+        return self.maker.make(order)
+
+
+class Elsewhere:
+    """A vendor, with the handles to break it."""
+
+    def __init__(self, maker: TokenVendor, service: StsService | None = None) -> None:
+        self.maker = maker
+        self.service = service
+
+    async def make(self, order: TokenRequest) -> str:
+        return await self.maker.request(order)
+
+    def fail(self) -> None:
+        """Let the vendor be away for one call."""
+        if isinstance(self.maker, MemoryTokenVendor):
+            self.maker.fail_next(TokenVendorUnavailable("away"))
+        elif self.service is not None:
+            self.service.control.update({"down": True})
+
+
+@asynccontextmanager
+async def sts_service(mood: str = "right", **policy: Any) -> AsyncIterator[tuple[NxtStsVendor, StsService]]:
+    service = StsService(StsServiceConfig())
+    await service.start()
+    service.mood = mood
+    rules = CallPolicy(**({"timeout_s": 5.0, "retry": RetryPolicy(attempts=1)} | policy))
+    metrics = OutboundMetrics(CollectorRegistry())
+    vendor = NxtStsVendor(NxtStsSettings(url=f" {service.http.url}/ "), policy=rules, metrics=metrics)
+    try:
+        yield vendor, service
+    finally:
+        await vendor.close()
+        await service.stop()
+
+
+@pytest.fixture(params=["test", "native", "memory", "nxt-sts"])
+async def vendor(request: pytest.FixtureRequest) -> AsyncIterator[Local | Elsewhere]:
+    if request.param == "nxt-sts":
+        async with sts_service() as (made, service):
+            yield Elsewhere(made, service)
+    elif request.param == "memory":
+        yield Elsewhere(MemoryTokenVendor())
+    else:
+        yield Local({"test": TestTokenMaker, "native": NativeTokenMaker}[request.param]())
 
 
 class TestEveryMaker:
-    def test_r1_it_works_in_this_process(self, maker: LocalTokenMaker) -> None:
-        assert isinstance(maker, LocalTokenMaker)
-        assert not isinstance(maker, TokenVendor)
+    async def test_r1_one_kind_or_the_other(self, vendor: Local | Elsewhere) -> None:
+        """In this process, or elsewhere: the caller tells them apart."""
+        is_local = isinstance(vendor, Local)
+        assert isinstance(vendor.maker, LocalTokenMaker) is is_local
+        assert isinstance(vendor.maker, TokenVendor) is not is_local
 
-    def test_sts_5_the_same_order_gives_the_same_digits(self, maker: LocalTokenMaker) -> None:
+    async def test_sts_5_the_same_order_gives_the_same_digits(self, vendor: Local | Elsewhere) -> None:
         """[PAY-127] Twenty of them."""
-        token = maker.make(request())
+        token = await vendor.make(request())
         assert is_token(token)
-        assert maker.make(request()) == token == type(maker)().make(request())
+        assert await vendor.make(request()) == token
 
-    def test_another_minute_meter_or_energy_is_another_token(self, maker: LocalTokenMaker) -> None:
+    async def test_another_minute_meter_or_energy_is_another_token(self, vendor: Local | Elsewhere) -> None:
         others = [
             request(issued_at=AT + timedelta(minutes=1)),
             request(energy_kwh=Decimal("0.6")),
             request(meter_number="58000079523", decoder_key=SecretText(KEY[::-1])),
         ]
-        assert len({maker.make(each) for each in [request(), *others]}) == 4
+        assert len({await vendor.make(each) for each in [request(), *others]}) == 4
 
     @pytest.mark.parametrize("energy_kwh", [None, Decimal(0), Decimal(-1), Decimal("1E9")], ids=str)
-    def test_sts_6_what_it_can_not_write_it_refuses(self, maker: LocalTokenMaker, energy_kwh: Decimal | None) -> None:
+    async def test_sts_6_what_it_can_not_write_it_refuses(
+        self, vendor: Local | Elsewhere, energy_kwh: Decimal | None
+    ) -> None:
         with pytest.raises(InvalidInput):
-            maker.make(request(energy_kwh=energy_kwh))
+            await vendor.make(request(energy_kwh=energy_kwh))
 
-    def test_sts_7_a_request_hides_its_key(self, maker: LocalTokenMaker) -> None:
+    async def test_sts_6_without_a_key_those_that_need_one_refuse(self, vendor: Local | Elsewhere) -> None:
+        """[STS-72]"""
+        if vendor.maker.needs_decoder_key:
+            with pytest.raises(InvalidInput) as refusal:
+                await vendor.make(request(decoder_key=None))
+            assert refusal.value.code == "TOKEN_DECODER_KEY_MISSING"
+        else:
+            assert await vendor.make(request(decoder_key=None)) == await vendor.make(request())
+
+    async def test_sts_2_real_tokens_are_the_same_everywhere(self, vendor: Local | Elsewhere) -> None:
+        """Whoever makes them; those of the vendor ``test`` are none."""
+        token = await vendor.make(request())
+        assert (token == "58627975513348563046") is vendor.maker.needs_decoder_key
+
+    async def test_sts_6_an_absent_vendor_is_worth_another_try(self, vendor: Local | Elsewhere) -> None:
+        if isinstance(vendor, Elsewhere):
+            vendor.fail()
+            with pytest.raises(TokenVendorUnavailable) as failure:
+                await vendor.make(request())
+            assert failure.value.code == "TOKEN_VENDOR_UNAVAILABLE"
+
+    async def test_sts_7_a_request_hides_its_key(self) -> None:
         assert KEY not in repr(request())
-        assert maker.needs_decoder_key is (maker.vendor_id == "native")
+
+
+class TestNxtSts:
+    @pytest.mark.parametrize(
+        ("token_class", "changes"),
+        [
+            (TokenClass.TOP_UP, {"energy_kwh": Decimal("1638.5")}),
+            (TokenClass.TOP_UP, {"energy_kwh": Decimal("0.01")}),
+            (TokenClass.SET_POWER_LIMIT, {"power_limit_w": 16385}),
+            (TokenClass.CLEAR_CREDIT, {}),
+            (TokenClass.CLEAR_TAMPER, {}),
+            (TokenClass.TOP_UP, {"issued_at": datetime(2026, 7, 29, 0, 1, tzinfo=UTC)}),
+        ],
+    )
+    async def test_sts_67_two_implementations_make_the_same_token(
+        self, token_class: TokenClass, changes: dict[str, Any]
+    ) -> None:
+        order = request(token_class=token_class, **changes)
+        async with sts_service() as (vendor, _):
+            assert await vendor.request(order) == NativeTokenMaker().make(order)
+
+    async def test_sts_69_an_older_deployment_is_asked_by_the_older_name(self) -> None:
+        async with sts_service("older") as (vendor, service):
+            assert await vendor.request(request()) == "58627975513348563046"
+            assert await vendor.request(request()) == "58627975513348563046"
+            asked = [entry["type"] for entry in service.control.log.after(0)]
+        assert asked == ["TOP_UP_KWH", "TOP_UP", "TOP_UP"]
+
+    @pytest.mark.parametrize("mood", ["empty", "other_amount"])
+    async def test_sts_70_a_wrong_answer_is_no_token(self, mood: str) -> None:
+        """[STS-71] The digits are dropped, and the name that works is not forgotten."""
+        async with sts_service(mood) as (vendor, service):
+            with pytest.raises(TokenBadAnswer) as failure:
+                await vendor.request(request())
+            assert failure.value.code == "TOKEN_VENDOR_BAD_ANSWER"
+            assert KEY not in failure.value.message
+            service.mood = "right"
+            assert await vendor.request(request()) == "58627975513348563046"
+            assert [entry["type"] for entry in service.control.log.after(0)][-1] == "TOP_UP_KWH"
+
+    @pytest.mark.parametrize(
+        ("faults", "code"),
+        [
+            ({"error_rate": 1}, "TOKEN_VENDOR_UNAVAILABLE"),
+            ({"down": True}, "TOKEN_VENDOR_UNAVAILABLE"),
+            ({"garbage_rate": 1}, "TOKEN_VENDOR_BAD_ANSWER"),
+            ({"latency_ms": [3000, 3000]}, "TOKEN_VENDOR_TIMEOUT"),
+        ],
+        ids=str,
+    )
+    async def test_sts_71_trouble_has_a_code(self, faults: dict[str, object], code: str) -> None:
+        async with sts_service(timeout_s=0.5) as (vendor, service):
+            service.control.update(faults)
+            with pytest.raises(TokenVendorUnavailable) as failure:
+                await vendor.request(request())
+        assert failure.value.code == code
+
+    async def test_sts_71_nobody_there(self) -> None:
+        async with sts_service() as (vendor, service):
+            await service.stop()
+            with pytest.raises(TokenVendorUnavailable) as failure:
+                await vendor.request(request())
+        assert failure.value.code == "TOKEN_VENDOR_UNAVAILABLE"
+
+    async def test_sts_72_what_is_wrong_costs_no_request(self) -> None:
+        """A key of EA 11 is not for this service."""
+        async with sts_service() as (vendor, service):
+            for changes in (
+                {"decoder_key": SecretText("0" * 32)},
+                {"energy_kwh": Decimal("1820162.5")},
+                {"nonce": 16},
+                {"issued_at": AT.replace(year=2013)},
+            ):
+                with pytest.raises(InvalidInput):
+                    await vendor.request(request(**changes))
+            assert service.control.log.after(0) == []
+
+    @pytest.mark.parametrize("url", ["", "  ", "nxt-sts:8080", "ftp://x"])
+    async def test_sts_66_an_address_is_needed(self, url: str) -> None:
+        with pytest.raises(InvalidInput):
+            NxtStsSettings(url=url)
 
 
 class TestNative:

@@ -7,6 +7,7 @@ from typing import Final
 
 from nxt_domain.tokens.model import TokenClass, TokenRequest
 from nxt_domain.tokens.sts import (
+    Algorithm,
     BaseDate,
     CannotEncode,
     DecoderKey,
@@ -51,10 +52,28 @@ class NativeTokenMaker:
         Raises:
             InvalidInput: The order can't be put into a token, with a code of STS-6.
         """
-        tid = tid_of(request.issued_at, self._base)
-        refuse_expired(tid, self._key_expiry)
-        token = TimedToken(kind=_TYPES[request.token_class], nonce=request.nonce, tid=tid, field=_field(request))
-        return encode(token, DecoderKey.parse(None if request.decoder_key is None else request.decoder_key.reveal()))
+        token = timed_token(request, base=self._base, key_expiry=self._key_expiry)
+        return encode(token, decoder_key(request))
+
+
+def timed_token(request: TokenRequest, *, base: BaseDate, key_expiry: int = LARGEST_KEN) -> TimedToken:
+    """Turn an order into the fields of its token: what the meter will read.
+
+    Raises:
+        InvalidInput: It has none, with a code of STS-6.
+    """
+    tid = tid_of(request.issued_at, base)
+    refuse_expired(tid, key_expiry)
+    return TimedToken(kind=_TYPES[request.token_class], nonce=request.nonce, tid=tid, field=_field(request))
+
+
+def decoder_key(request: TokenRequest, algorithm: Algorithm | None = None) -> DecoderKey:
+    """Read the key that came with an order.
+
+    Raises:
+        InvalidInput: ``TOKEN_DECODER_KEY_MISSING`` or ``TOKEN_DECODER_KEY_INVALID``.
+    """
+    return DecoderKey.parse(None if request.decoder_key is None else request.decoder_key.reveal(), algorithm)
 
 
 def _field(request: TokenRequest) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from nxt_domain.shared.errors import UpstreamFailed
+from nxt_domain.shared.errors import Unavailable, UpstreamFailed
 from nxt_domain.shared.secrets import SecretText
 from nxt_domain.tokens.model import TokenRequest, TokenReservation
 
@@ -21,6 +21,21 @@ class TokenOutcomeUnknown(UpstreamFailed):
     """The vendor may have booked the sale: asking again could sell twice [MET-75]."""
 
     default_code = "TOKEN_OUTCOME_UNKNOWN"
+
+
+class TokenVendorUnavailable(Unavailable):
+    """No token came, and asking again for the same one is safe [STS-6].
+
+    Codes: ``TOKEN_VENDOR_UNAVAILABLE``, ``TOKEN_VENDOR_TIMEOUT``, ``TOKEN_VENDOR_BAD_ANSWER``.
+    """
+
+    default_code = "TOKEN_VENDOR_UNAVAILABLE"
+
+
+class TokenBadAnswer(TokenVendorUnavailable):
+    """The vendor answered with something else than the token that was ordered: people should look at it [STS-70]."""
+
+    default_code = "TOKEN_VENDOR_BAD_ANSWER"
 
 
 @runtime_checkable
@@ -61,7 +76,8 @@ class TokenVendor(Protocol):
         Raises:
             TokenRefused: It will never make this one.
             TokenOutcomeUnknown: It may or may not have made one; must not be repeated blindly.
-            Unavailable: Nothing was made; may be repeated.
+            TokenVendorUnavailable: Nothing was sold; may be repeated.
+            InvalidInput: The request can't be put into a token.
         """
 
 

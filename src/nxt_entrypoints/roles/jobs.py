@@ -25,7 +25,7 @@ from nxt_entrypoints.jobs.settlement_worker import SettlementWorker
 from nxt_entrypoints.ledger_audit import audit
 from nxt_entrypoints.roles.base import Process, registry
 from nxt_entrypoints.settings.roles import Role
-from nxt_entrypoints.wiring import messages
+from nxt_entrypoints.wiring import messages, metering
 
 _log = structlog.get_logger(__name__)
 _NOTIFICATIONS_POLL_S = 2.0
@@ -124,6 +124,7 @@ def _start_relay(process: Process, reports: ReportReceiver | None) -> None:
     if receiver is None:
         receiver = container.telemetry_role()
         process.on_close(container.telemetry_role().close)
+    process.on_close(partial(metering.close_makers, container.token_makers()))
     handlers = Handlers(
         apply_delivery_events=container.apply_delivery_events(),
         process_gateway_events=container.process_gateway_events(),

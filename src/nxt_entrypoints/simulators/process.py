@@ -18,6 +18,7 @@ from nxt_entrypoints.simulators.flutterwave.simulator import Flutterwave, Flutte
 from nxt_entrypoints.simulators.http_server import HttpSide, encode_json
 from nxt_entrypoints.simulators.sms.simulator import SmsConfig, SmsGateway
 from nxt_entrypoints.simulators.state import StateStore
+from nxt_entrypoints.simulators.sts.service import StsService, StsServiceConfig
 from nxt_entrypoints.simulators.supabase.simulator import Supabase, SupabaseConfig
 from nxt_entrypoints.simulators.supabase.users import UserStore
 from nxt_entrypoints.simulators.victron.simulator import Victron, VictronConfig
@@ -40,6 +41,7 @@ class SimulatorsConfig:
         victron: the solar plants.
         sms: the SMS gateway.
         supabase: the sign-in service.
+        sts: the service that makes prepayment tokens.
     """
 
     fleet: Fleet = attrs.field(factory=Fleet)
@@ -52,6 +54,7 @@ class SimulatorsConfig:
     victron: VictronConfig | None = None
     sms: SmsConfig | None = None
     supabase: SupabaseConfig | None = None
+    sts: StsServiceConfig | None = None
 
     def __attrs_post_init__(self) -> None:
         if not self.speed > 0:
@@ -108,6 +111,7 @@ class Simulators:
         self.victron: Victron | None = None
         self.sms: SmsGateway | None = None
         self.supabase: Supabase | None = None
+        self.sts: StsService | None = None
 
     async def start(self) -> None:
         """Start everything; after a failure everything started so far is stopped again."""
@@ -139,6 +143,8 @@ class Simulators:
             self.sms = SmsGateway(config.sms, speed=speed, seed=seed, clock=clock)
         if config.supabase is not None:
             self.supabase = Supabase(config.supabase, store, users=self._users, seed=seed, clock=clock)
+        if config.sts is not None:
+            self.sts = StsService(config.sts, seed=seed, clock=clock)
 
     def _parts(self) -> dict[str, Simulator]:
         parts: dict[str, Simulator | None] = {
@@ -147,6 +153,7 @@ class Simulators:
             "victron": self.victron,
             "sms": self.sms,
             "supabase": self.supabase,
+            "sts": self.sts,
         }
         return {name: part for name, part in parts.items() if part is not None}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import attrs
 
 from nxt_adapters.chirpstack import (
@@ -14,6 +12,7 @@ from nxt_adapters.chirpstack import (
     ChirpStackNetworkServer,
     ChirpStackSettings,
 )
+from nxt_adapters.nxt_sts import NxtStsSettings, NxtStsVendor
 from nxt_domain.grids.model import CommunicationProtocol
 from nxt_domain.messaging.plugins import PluginSet
 from nxt_domain.messaging.ports import PushPlugin
@@ -88,9 +87,18 @@ def token_makers(settings: Settings) -> TokenMakers:
     """Choose who makes the tokens of each protocol; a vendor that this version lacks makes none, and tasks wait."""
     metering = settings.artifact.capabilities.metering
     native = NativeTokenMaker(base=BaseDate(metering.sts.base_date), key_expiry=metering.sts.key_expiry)
-    known: Mapping[str, LocalTokenMaker | TokenVendor] = {"native": native, "test": TestTokenMaker()}
+    known: dict[str, LocalTokenMaker | TokenVendor] = {"native": native, "test": TestTokenMaker()}
     chosen = {protocol: metering.token_vendor(protocol.value).provider for protocol in CommunicationProtocol}
+    if "nxt-sts" in chosen.values():
+        known["nxt-sts"] = NxtStsVendor(NxtStsSettings(url=settings.text("STS_GENERATOR_API")))
     return {protocol: known[vendor] for protocol, vendor in chosen.items() if vendor in known}
+
+
+async def close_makers(makers: TokenMakers) -> None:
+    """Close the connections of vendors elsewhere."""
+    for maker in set(makers.values()):
+        if isinstance(maker, NxtStsVendor):
+            await maker.close()
 
 
 def _tuning(adapter: DeviceAdapter) -> Tuning:

@@ -11,7 +11,7 @@ from nxt_domain.messaging.model import DeliveryStatus
 from nxt_domain.meters.model import InteractionStatus, Resolution
 from nxt_domain.shared.errors import NotFound, Unavailable
 from nxt_domain.shared.wakeups import Channel
-from nxt_domain.tokens.ports import TokenOutcomeUnknown, TokenRefused
+from nxt_domain.tokens.ports import TokenBadAnswer, TokenOutcomeUnknown, TokenRefused, TokenVendorUnavailable
 from nxt_domain.tokens.rules import minute_of
 
 QUEUED, SUSPENDED, FAILED = InteractionStatus.QUEUED, InteractionStatus.SUSPENDED, InteractionStatus.FAILED
@@ -67,6 +67,18 @@ async def test_r2_a_vendor_that_is_down_keeps_the_top_up_waiting(world: MetersWo
         await desk.complete(top_up.order_id or 0)
     assert (await world.interaction(top_up.id)).status is QUEUED
     assert await world.messages() == []
+
+
+async def test_sts_70_a_wrong_token_is_an_alert_and_worth_another_try(world: MetersWorld) -> None:
+    """[STS-4] The vendor's failure is the caller's to decide; the top-up waits."""
+    vendor = FarVendor()
+    vendor.answer = raising(TokenBadAnswer("it says something else than the order"))
+    desk = Desk(world, far(vendor))
+    top_up = await desk.buy()
+    with pytest.raises(TokenVendorUnavailable):
+        await desk.complete(top_up.order_id or 0)
+    assert (await world.interaction(top_up.id)).status is QUEUED
+    assert await desk.alerts() == ["TOKEN_VENDOR_BAD_ANSWER"]
 
 
 @pytest.mark.parametrize(

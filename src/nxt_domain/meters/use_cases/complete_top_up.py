@@ -32,7 +32,7 @@ from nxt_domain.shared.secrets import SecretText
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
 from nxt_domain.shared.wakeups import Channel, WakeUps
 from nxt_domain.tokens.model import TokenClass, TokenRequest, TokenReservation
-from nxt_domain.tokens.ports import LocalTokenMaker, TokenOutcomeUnknown, TokenRefused
+from nxt_domain.tokens.ports import LocalTokenMaker, TokenBadAnswer, TokenOutcomeUnknown, TokenRefused
 from nxt_domain.tokens.rules import minute_of, next_issue_time, refuse_far_ahead
 
 _PERMANENT = (TokenRefused, TokenOutcomeUnknown, InvalidInput)
@@ -104,6 +104,9 @@ class CompleteTopUp:
             except _PERMANENT as refusal:
                 await self._give_up(order_id, refusal)
                 return
+            except TokenBadAnswer as wrong:
+                await self._tell_of_wrong_answer(order_id, wrong)
+                raise
         await self._hand_over(order_id, token, reservation)
         self._wakeups.hint(Channel.MESSAGING, Channel.OUTBOX)
 
@@ -207,6 +210,16 @@ class CompleteTopUp:
             await tx.commit()
         if not after.status.is_final:
             raise Unavailable(f"Order {order_id} has no token; its top-up is {after.status}", code=_TOKEN_FAILED)
+
+    async def _tell_of_wrong_answer(self, order_id: int, wrong: TokenBadAnswer) -> None:
+        """A vendor that makes other tokens than were ordered is no matter of patience alone [STS-70]."""
+        now = self._clock.now()
+        facts = {"order_id": order_id, "reason": wrong.message}
+        async with self._begin() as tx:
+            await tx.outbox.add(
+                [alert(wrong.code, f"order:{order_id}", "The token vendor gave a wrong token", at=now, facts=facts)]
+            )
+            await tx.commit()
 
     async def _hold(self, tx: MetersTransaction, order_id: int) -> _Held:
         found = (await tx.interactions.of_orders([order_id])).get(order_id)
