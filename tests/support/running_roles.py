@@ -139,6 +139,8 @@ class RunningRoles:
         environment = dict(role_environment(DemoAddresses(**addresses), self.secrets))
         artifact = json.loads(environment["NXT_CONFIG_JSON"])
         artifact["jobs"] = {"enabled": False}
+        artifact["capabilities"]["fieldOperations"] = {"enabled": True}
+        artifact["capabilities"]["automation"] = {"enabled": True, "solver": {"provider": "bundled"}}
         environment["NXT_CONFIG_JSON"] = json.dumps(artifact)
         for index, (role, port) in enumerate(self._ports.items()):
             first = "PORT" if role is Role.PROVISIONING else "NXT_PORT"

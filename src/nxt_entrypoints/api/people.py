@@ -136,6 +136,7 @@ async def grafana_token(caller: Principal, services: ApiServices) -> ChartingTok
 
 @route(
     "POST", "/telegram/link", guard=Guard.USER_OR_KEY, summary="Link a chat user to an account", tags=("telegram",),
+    capability="notifications",
     errors={404: "No account has this token.", 409: "The account or the chat user is linked already."},
 )  # fmt: skip
 async def link_telegram(body: LinkFields, caller: Principal, services: ApiServices) -> LinkedAccount:
@@ -146,7 +147,8 @@ async def link_telegram(body: LinkFields, caller: Principal, services: ApiServic
 
 @route(
     "GET", "/telegram/accounts/{telegram_id}", guard=Guard.USER_OR_KEY, summary="Find the account of a chat user",
-    tags=("telegram",), errors={404: "No account is linked to it.", 422: "The account pays from no wallet."},
+    tags=("telegram",), capability="notifications",
+    errors={404: "No account is linked to it.", 422: "The account pays from no wallet."},
 )  # fmt: skip
 async def find_chat_user(path: ChatUserPath, services: ApiServices) -> ChatUser:
     """The wallet is the organization's for a member, the own one for an agent or customer."""

@@ -271,6 +271,28 @@ async def test_who_is_admitted_is_not_refused_for_who_they_are(world: World, ses
     assert wrong == []
 
 
+async def test_changes_that_are_repeated_change_nothing_more(world: World, session: aiohttp.ClientSession) -> None:
+    """[API-36] Clients repeat PUT, PATCH and DELETE: the second finds everything done. Only the evidence grows."""
+    different = []
+    for name in [name for name in GUARDED if name.split()[0] in {"PUT", "PATCH", "DELETE"}]:
+        answers = []
+        for _ in range(2):
+            caller = world.credentials["platform SUPERADMIN"]
+            answers.append(await world.call(session, name, caller, lambda thing: world.rows.own[thing.kind]))
+            answers.append(await _without_evidence(world))
+        first, after_first, second, after_second = answers
+        assert first.status < 500, (name, first)
+        # Gone, or on its way: a repeat may be told so.
+        assert second.status in {first.status, 404, 409}, (name, first, second)
+        changed = [table for table in after_first if after_first[table] != after_second[table]]
+        different += [(name, changed)] if changed else []
+    assert different == []
+
+
+async def _without_evidence(world: World) -> dict[str, Any]:
+    return {name: rows for name, rows in world.rows.snapshot().items() if "audit" not in name}
+
+
 async def test_the_proof_sees_what_it_is_looking_for(world: World, session: aiohttp.ClientSession) -> None:
     """A snapshot tells of one changed column; a call with own things is answered."""
     before = world.rows.snapshot()
