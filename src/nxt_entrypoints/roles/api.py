@@ -23,6 +23,7 @@ from nxt_entrypoints.http.guards import Gate
 from nxt_entrypoints.http.rate_limit import ValkeyRateLimiter
 from nxt_entrypoints.roles.base import Process, registry
 from nxt_entrypoints.settings.roles import Role
+from nxt_entrypoints.wiring import people
 
 
 class ContainerServices:
@@ -124,6 +125,8 @@ async def start_api(process: Process) -> None:
         process.on_close(container.series_pool().close)
     if settings.artifact.capabilities.payments.enabled:
         process.on_close(container.merchant_accounts().close)
+    if not people.is_local(settings):
+        process.on_close(container.identity_provider().close)
     process.on_close(container.provisioning_role().close)
     if settings.artifact.capabilities.production.enabled:
         process.on_close(container.vrm().close)
