@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
-from tests.support.tenant_world import SUBMISSION, World
+from tests.support.tenant_world import PLATFORM, SUBMISSION, World
 
 from nxt_adapters.supabase.policies import RULES, Act, grants_of
 from nxt_adapters.supabase.tables import metadata
@@ -279,3 +280,25 @@ def test_the_wider_right_of_the_page_works(world: World) -> None:
     assert do(world, "member A", cancel, "CANCELLED", foreign) == []
     with pytest.raises(InsufficientPrivilege, match="row-level security"):
         do(world, "member A", cancel, "FAILED", order)
+
+
+def test_a_role_that_inherits_clients_inherits_their_limits(world: World) -> None:
+    """[REL-108] Row security makes a caller a client, not the name of the role."""
+    role = sql.Identifier(f"nxt_test_client_{secrets.token_hex(4)}")
+    meter = world.tenants["A"]["meter"]
+    change = "update meters set is_on = true, nickname = 'Mill' where id = %s returning is_on, nickname"
+    with world.undone():
+        world.session.execute(sql.SQL("create role {} in role authenticated").format(role))
+        claims = world.everybody["platform member"].claims(PLATFORM)
+        world.session.execute("select set_config('request.jwt.claims', %s, true)", [claims])
+        world.session.execute(sql.SQL("set local role {}").format(role))
+        assert world.session.execute(change, [meter]).fetchone() == {"is_on": False, "nickname": "Mill"}
+
+
+def test_clients_hold_no_sequence(world: World) -> None:
+    """[REL-109] Keys are given to rows, not to callers."""
+    found = world.session.execute(
+        "select c.relname from pg_class c cross join unnest(array['anon', 'authenticated']) as r (role)"
+        " where c.relkind = 'S' and has_sequence_privilege(r.role, c.oid, 'usage, select, update')"
+    )
+    assert found.fetchall() == []

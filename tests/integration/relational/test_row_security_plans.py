@@ -139,4 +139,6 @@ def test_the_product_passes_where_nobody_may_bypass() -> None:
                     if table != "meter_state_events":
                         done = admin.execute(f"update {table} set {key} = {key}")  # type: ignore[arg-type]  # as above
                         assert done.rowcount == count, table
+                reported = admin.execute("update meters set is_on = true returning is_on").fetchall()
+                assert set(reported) == {(True,)}
         world.session.close()
