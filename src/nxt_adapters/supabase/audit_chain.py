@@ -45,20 +45,8 @@ _LINK: Final = text(
 _REMEMBER: Final = text("update internal.job_leases set cursor = :cursor where name = :name").bindparams(
     bindparam("cursor", type_=JSONB)
 )
-# One step down the index of each partition per month, however many rows there are.
 _MONTHS: Final = text(
-    """
-    with recursive months (month) as (
-        select date_trunc('month', min(at), 'UTC') from internal.audit_log
-        union all
-        select (
-            select date_trunc('month', min(at), 'UTC') from internal.audit_log
-            where at >= month + interval '1 month'
-        )
-        from months where month is not null
-    )
-    select month from months where month is not null
-    """
+    "select generate_series(date_trunc('month', min(at), 'UTC'), max(at), interval '1 month') from internal.audit_log"
 )
 _OF_MONTH: Final = text(
     f"""

@@ -80,7 +80,7 @@ class AuditChain(Protocol):
         """Store the hashes of rows, which are never changed again, and the last hash of each month."""
 
     async def months(self) -> Sequence[str]:
-        """Return the months that have rows, in order."""
+        """Return the months from the first row to the last, in order; some may have none."""
 
     def of_month(self, month: str) -> AsyncIterable[AuditRecord]:
         """Read a month's rows in the order of time and id."""
