@@ -74,6 +74,15 @@ async def test_rel_164_a_minute_is_taken_once(world: MetersWorld) -> None:
     assert [meter_id for meter_id, _, _ in await world.tokens()] == world.meter_ids[:2]
 
 
+async def test_all_kinds_of_tokens_share_one_sequence_of_minutes(world: MetersWorld) -> None:
+    """[STS-62] Two of one minute would be one too many for the meter, whatever they are."""
+    now = world.clock.now()
+    await reserve(world, reservation(world, 1, now))
+    for kind in TokenClass:
+        with pytest.raises(Conflict):
+            await reserve(world, reservation(world, 2, now, token_class=kind, value=None))
+
+
 async def test_taken_minutes_from_a_time_on(world: MetersWorld) -> None:
     minute = minute_of(world.clock.now())
     await reserve(world, *(reservation(world, n, minute + timedelta(minutes=n, seconds=30)) for n in range(-2, 3)))

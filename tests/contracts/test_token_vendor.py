@@ -111,7 +111,7 @@ class TestEveryMaker:
         assert isinstance(vendor.maker, TokenVendor) is not is_local
 
     async def test_sts_5_the_same_order_gives_the_same_digits(self, vendor: Local | Elsewhere) -> None:
-        """[PAY-127] Twenty of them."""
+        """[STS-5, PAY-127] Twenty of them."""
         token = await vendor.make(request())
         assert is_token(token)
         assert await vendor.make(request()) == token
@@ -176,6 +176,7 @@ class TestNxtSts:
             assert await vendor.request(order) == NativeTokenMaker().make(order)
 
     async def test_sts_69_an_older_deployment_is_asked_by_the_older_name(self) -> None:
+        """[STS-69]"""
         async with sts_service("older") as (vendor, service):
             assert await vendor.request(request()) == "58627975513348563046"
             assert await vendor.request(request()) == "58627975513348563046"
@@ -184,7 +185,7 @@ class TestNxtSts:
 
     @pytest.mark.parametrize("mood", ["empty", "other_amount"])
     async def test_sts_70_a_wrong_answer_is_no_token(self, mood: str) -> None:
-        """[STS-71] The digits are dropped, and the name that works is not forgotten."""
+        """[STS-57, STS-70, STS-71] The digits are dropped, and the name that works is not forgotten."""
         async with sts_service(mood) as (vendor, service):
             with pytest.raises(TokenBadAnswer) as failure:
                 await vendor.request(request())
@@ -233,6 +234,7 @@ class TestNxtSts:
 
     @pytest.mark.parametrize("url", ["", "  ", "nxt-sts:8080", "ftp://x"])
     async def test_sts_66_an_address_is_needed(self, url: str) -> None:
+        """[STS-66]"""
         with pytest.raises(InvalidInput):
             NxtStsSettings(url=url)
 
@@ -257,7 +259,8 @@ class TestNative:
         ],
     )
     def test_sts_13_what_the_system_makes(self, token_class: TokenClass, kind: TokenType, field: int) -> None:
-        """[STS-25, STS-26]"""
+        """[STS-14, STS-25, STS-26] These four kinds and no others."""
+        assert len(TokenClass) == 4
         digits = self.maker.make(request(token_class=token_class, power_limit_w=16385))
         read = decode(digits, DecoderKey.parse(KEY))
         assert read.token == TimedToken(kind=kind, nonce=3, tid=0x51E136, field=field)

@@ -70,6 +70,20 @@ async def test_sts_6_without_a_key_the_payment_settles_and_the_task_gives_up(des
     assert await desk.waiting_messages() == []
 
 
+async def test_an_allocated_minute_is_never_given_back(desk: Desk) -> None:
+    """[STS-64] Also when the token could not be made."""
+    meter_id = desk.world.meter_ids[2]
+    failed = await desk.buy(meter_id)
+    await desk.complete(failed.order_id or 0)
+    await desk.world.give_key(meter_id, KEY)
+    second = await desk.buy(meter_id)
+    assert second.token is not None
+    first_at, second_at = failed.token_issued_at, second.token_issued_at
+    assert first_at is not None
+    assert second_at is not None
+    assert minute_of(second_at) > minute_of(first_at)
+
+
 async def test_r22_a_key_that_comes_later_makes_the_reserved_token(desk: Desk) -> None:
     """Minute and nonce stay those of the settlement."""
     meter_id = desk.world.meter_ids[2]

@@ -109,7 +109,7 @@ async def test_met_125_a_credit_that_rose_confirms(world: MetersWorld) -> None:
 
 
 async def test_met_125_a_credit_that_did_not_rise_refutes(world: MetersWorld) -> None:
-    """[PAY-117] The order stays as it is; people are told that the token is still good."""
+    """[PAY-117, STS-65] The order stays as it is; people are told that the token is still good, and what may be wrong."""
     desk = Desk(world)
     await world.set_meter(world.meter_ids[0], power_limit_w=200)
     await credit_was(world, "2.0", before=timedelta(hours=1))
@@ -121,7 +121,9 @@ async def test_met_125_a_credit_that_did_not_rise_refutes(world: MetersWorld) ->
     assert done.delivery_failures[0].code == "REFUTED"
     assert done.token is not None
     assert ("REFUTED", "TRIAGE", top_up.id) in await world.history()
-    assert await desk.alerts() == ["TOP_UP_FAILED"]
+    (told,) = await world.tasks("ALERT")
+    assert told.payload["code"] == "TOP_UP_FAILED"
+    assert "another issuer" in told.payload["text"]
 
 
 async def test_met_125_without_power_limit_nothing_is_decided(world: MetersWorld) -> None:

@@ -104,6 +104,7 @@ async def test_sts_68_other_routes(session: aiohttp.ClientSession) -> None:
 
 
 async def test_sts_73_moods(session: aiohttp.ClientSession) -> None:
+    """[STS-73]"""
     for mood, body in (("empty", b""), ("older", b""), ("other_amount", None)):
         async with session.put("/mood", json={"mood": mood}) as answer:
             assert answer.status == 200

@@ -83,7 +83,7 @@ class TestArtifact:
         assert "capabilities.payments.providers[0]: has to be an object" in found
 
     def test_token_vendors_by_protocol(self, environ):
-        """(R29) tokenGenerator means CALIN_LORAWAN; V1 and V2 use their makers; the rest is native."""
+        """(R29) [STS-3] tokenGenerator means CALIN_LORAWAN; V1 and V2 use their makers; the rest is native."""
         load_one = lambda **more: load(environ | capabilities(metering=more)).artifact.capabilities.metering  # noqa: E731
         assert load_one().token_vendor("CALIN_LORAWAN").provider == "native"
         assert load_one().token_vendor("CALIN_V1").provider == "calin-api-v1"
@@ -91,6 +91,10 @@ class TestArtifact:
         mapped = load_one(tokenVendors={"CALIN_LORAWAN": "test", "CALIN_V2": {"provider": "native"}})
         assert mapped.token_vendor("CALIN_LORAWAN").provider == "test"
         assert mapped.token_vendor("CALIN_V2").provider == "native"
+        assert (load_one().sts.base_date, load_one(sts={"baseDate": 2035}).sts.base_date) == (2014, 2035)
+        assert "capabilities.metering.sts.baseDate: has to be 1993, 2014 or 2035" in complaints(
+            environ | capabilities(metering={"sts": {"baseDate": 2000}})
+        )
         found = complaints(
             environ
             | capabilities(

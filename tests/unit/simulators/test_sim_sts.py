@@ -173,6 +173,7 @@ class TestInTheMeter:
         return frames.build(NUMBER, frames.TOKEN, (0xA120).to_bytes(2, "little") + bytes.fromhex(digits)[::-1])
 
     def test_a_native_token_counts_exactly_once(self, make_meter, noon) -> None:
+        """[STS-60] ``USED`` reaches the system as a token that was refused."""
         meter = make_meter(sts=MEMORY, scale=0)
         digits = token(field=encode_kwh(Decimal("12.5")))
         assert meter.receive(self.deliver(digits), noon) == frames.token_accepted(NUMBER)

@@ -97,7 +97,7 @@ def test_sts_23_what_the_meter_really_adds(ordered: str, credited: str) -> None:
 
 
 def test_sts_63_a_meter_can_run_ahead_for_a_day() -> None:
-    """An hour is worth an alert, a day is the end."""
+    """[STS-63] An hour is worth an alert, a day is the end."""
     assert not is_ahead_of_clock(NOON + timedelta(minutes=60), NOON)
     assert is_ahead_of_clock(NOON + timedelta(minutes=61), NOON)
     refuse_far_ahead(NOON + timedelta(hours=24), NOON)

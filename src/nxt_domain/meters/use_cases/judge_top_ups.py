@@ -49,7 +49,8 @@ async def judge_top_ups(
             alert(
                 "TOP_UP_FAILED",
                 f"interaction:{top_up.id}",
-                "A paid top-up was refused by the meter; its token stays valid for manual entry",
+                "A paid top-up was refused by the meter. Its token stays valid for manual entry, unless its minute was"
+                " already used by another issuer",
                 at=now,
                 facts={"interaction_id": top_up.id, "order_id": top_up.order_id, "meter_id": top_up.meter_id},
             )

@@ -49,11 +49,12 @@ def test_sts_77_tables_are_permutations(table: tuple[int, ...], size: int) -> No
     ],
 )
 def test_sts_28_checksum(octets: bytes, crc: int) -> None:
+    """[STS-28]"""
     assert crc16(octets) == crc
 
 
 def test_sts_42_trace_of_the_standard_transfer_algorithm() -> None:
-    """[STS-40]"""
+    """[STS-42, STS-40]"""
     cipher = StandardTransfer(0x0123456789ABCDEF)
     assert cipher._working_key == 0x210FEDCBA9876543
     assert cipher.encrypt(0x0351E1360005F0CE) == 0x2DA0691AFD70E066
@@ -67,7 +68,7 @@ def test_sts_42_trace_of_the_standard_transfer_algorithm() -> None:
 
 
 def test_sts_50_misty1_of_rfc_2994() -> None:
-    """[STS-43, STS-44, STS-45, STS-46, STS-47, STS-48]"""
+    """[STS-50, STS-43, STS-44, STS-45, STS-46, STS-47, STS-48]"""
     cipher = Misty1(RFC_2994_KEY)
     mixed = "".join(f"{word:04X}" for word in cipher.mixed_key)
     assert mixed == "CF518E7F5E29673ACDBC07D6BF355E11"
@@ -135,6 +136,7 @@ def test_example_f_third_token() -> None:
 
 
 def test_sts_33_for_people() -> None:
+    """[STS-33]"""
     assert in_groups("58627975513348563046") == "5862 7975 5133 4856 3046"
 
 

@@ -58,7 +58,7 @@ def _outcome(text: str, key: DecoderKey | None) -> str:
 
 
 def test_sts_76_a_batch_of_ten_thousand() -> None:
-    """In 10 s on one core, and none of them holds a loop up for 20 ms: each is a call of its own."""
+    """[STS-76] In 10 s on one core, and none of them holds a loop up for 20 ms: each is a call of its own."""
     row = timed_token(rows("timed")[0])
     started = time.perf_counter()
     for number in range(10_000):

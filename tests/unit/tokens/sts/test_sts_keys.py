@@ -121,6 +121,7 @@ class TestSecrecy:
             json.dumps(key)
 
     def test_sts_8_trimmed_and_in_upper_case(self) -> None:
+        """[STS-8]"""
         assert DecoderKey.parse(" 0123456789abcdef\n").reveal() == self.SECRET
         assert DecoderKey.parse(self.SECRET) == DecoderKey.parse(self.SECRET.lower())
         assert len({DecoderKey.parse(self.SECRET), DecoderKey.parse(self.SECRET.lower())}) == 1
@@ -151,6 +152,7 @@ class TestSecrecy:
 
 class TestDerivation:
     def test_sts_53_example(self) -> None:
+        """[STS-53]"""
         parameters = request().parameters
         assert pan_block(TEST_METER, KeyType.UNIQUE) == 0x0072700000000000
         assert control_block(parameters) == 0x2123456011FFFFFF

@@ -176,6 +176,7 @@ def test_sts_13_extended_sets_are_shown_raw() -> None:
     ],
 )
 def test_sts_15_amounts_of_money(nonce: int, field: int, amount: str) -> None:
+    """[STS-15]"""
     assert currency_amount(nonce, field) == Decimal(amount)
 
 

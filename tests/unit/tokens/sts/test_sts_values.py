@@ -46,13 +46,14 @@ STEPS = (1, 10, 100, 1000)
     ],
 )
 def test_sts_22_table(kwh: str, tenths: int, field: int, adds: str) -> None:
+    """[STS-22]"""
     assert tenths_of(Decimal(kwh)) == tenths
     assert encode_kwh(Decimal(kwh)) == field
     assert decode_kwh(field) == Decimal(adds)
 
 
 def test_sts_21_every_field_stands_for_its_value() -> None:
-    """All 65536: rising, and each value goes back into its field."""
+    """[STS-21] All 65536: rising, and each value goes back into its field."""
     values = [decode_units(field) for field in range(1 << 16)]
     assert all(low < high for low, high in pairwise(values))
     assert (values[0], values[-1]) == (0, LARGEST_UNITS)

@@ -44,7 +44,7 @@ def test_sts_79_tokens_with_a_minute(row: Mapping[str, str]) -> None:
 
 @pytest.mark.parametrize("row", KEY_CHANGES, ids=lambda row: row["token"])
 def test_sts_80_key_change_tokens(row: Mapping[str, str]) -> None:
-    """[STS-36, STS-37]"""
+    """[STS-80, STS-36, STS-37]"""
     old, new = keys()[row["old"]].with_expiry(255), keys()[row["new"]].with_expiry(int(row["ken"]))
     with_group = row["three"] == "1"
     section = int(row["section"])
@@ -68,6 +68,7 @@ def test_sts_38_the_roll_over_flag_follows_the_base_date(row: Mapping[str, str])
 
 @pytest.mark.parametrize("row", CLASS_1, ids=lambda row: row["token"])
 def test_sts_81_test_tokens(row: Mapping[str, str]) -> None:
+    """[STS-81]"""
     kind = TokenType.TEST_SHORT if row["subclass"] == "0" else TokenType.TEST_LONG
     token = MeterTest(kind=kind, control=int(row["control"], 16), manufacturer=int(row["manufacturer"]))
     assert encode(token) == row["token"]
