@@ -109,7 +109,7 @@ async def test_met_125_a_credit_that_rose_confirms(world: MetersWorld) -> None:
 
 
 async def test_met_125_a_credit_that_did_not_rise_refutes(world: MetersWorld) -> None:
-    """[PAY-117, STS-65] The order stays as it is; people are told that the token is still good, and what may be wrong."""
+    """[PAY-117, STS-65] The order stays as it is; people hear that the token is still good, and what may be wrong."""
     desk = Desk(world)
     await world.set_meter(world.meter_ids[0], power_limit_w=200)
     await credit_was(world, "2.0", before=timedelta(hours=1))
