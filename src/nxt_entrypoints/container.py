@@ -129,6 +129,8 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         valkey=valkey,
         has_tracker=providers.Callable(has_tracker, settings),
+        engine=engine,
+        series_pool=series_pool,
     )
     background = providers.Singleton(Background)
     vrm_budget = providers.Singleton(plants.vrm_budget, settings, valkey)

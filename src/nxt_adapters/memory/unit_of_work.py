@@ -21,6 +21,7 @@ from nxt_adapters.memory.meter_register import MemoryMeterSearch
 from nxt_adapters.memory.meters import MemoryMeters, MemoryStateEvents
 from nxt_adapters.memory.notifications import MemoryNotificationQueue
 from nxt_adapters.memory.outbox import MemoryOutboxQueue, MemoryOutboxTable
+from nxt_adapters.memory.partners import MemoryPartnerRegister
 from nxt_adapters.memory.payments import MemoryPayments
 from nxt_adapters.memory.people import MemoryAccountRegister, MemoryChatAccounts
 from nxt_adapters.memory.plugins import StubPull, StubPush
@@ -54,6 +55,7 @@ class MemoryUnitOfWork(MemoryPayments):
         self.audit_chain = MemoryAuditChain(database)
         self.meters = MemoryMeters(database)
         self.meter_search = MemoryMeterSearch(database)
+        self.partner_register = MemoryPartnerRegister(database)
         self.interactions = MemoryInteractions(database)
         self.state_events = MemoryStateEvents(database)
         self.grids = MemoryGridTwins(database)

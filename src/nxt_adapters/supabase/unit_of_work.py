@@ -22,6 +22,7 @@ from nxt_adapters.supabase.meters import PostgresMeters
 from nxt_adapters.supabase.notices import PostgresNotices
 from nxt_adapters.supabase.orders import PostgresOrders
 from nxt_adapters.supabase.outbox import PostgresOutbox
+from nxt_adapters.supabase.partner_register import PostgresPartnerRegister
 from nxt_adapters.supabase.settlements import PostgresSettlementFailures, PostgresSettlements
 from nxt_adapters.supabase.state_events import PostgresStateEvents
 from nxt_adapters.supabase.suspense import PostgresSuspenseResolutions
@@ -95,6 +96,11 @@ class SupabaseUnitOfWork(PostgresTransaction):
     def orders(self) -> PostgresOrders:
         """Orders."""
         return PostgresOrders(self.connection)
+
+    @cached_property
+    def partner_register(self) -> PostgresPartnerRegister:
+        """What partners may see of all tenants."""
+        return PostgresPartnerRegister(self.connection)
 
     @cached_property
     def charges(self) -> PostgresCharges:

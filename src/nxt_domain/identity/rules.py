@@ -139,6 +139,22 @@ def _in_scope(scopes: frozenset[str] | None, segment: str, *, changes: bool) -> 
     return f"{segment}:write" in scopes or (not changes and f"{segment}:read" in scopes)
 
 
+def require_partner(principal: Principal, kind: OrganizationType, *, segment: str) -> None:
+    """Let platform staff and the partners of one kind read what a function offers across tenants [API-206, API-207].
+
+    Args:
+        principal: The caller.
+        kind: Of organization.
+        segment: First segment of the function's path, which a key's scopes name [R42].
+
+    Raises:
+        Forbidden: ``Not authorized``.
+    """
+    is_entitled = principal.is_admin_org or principal.organization_type is kind
+    if not is_entitled or not _in_scope(principal.scopes, segment, changes=False):
+        raise Forbidden("Not authorized")
+
+
 def may_see_organization(principal: Principal, organization_id: int | None) -> bool:
     """Apply the tenant rule to something that belongs to an organization; None: it belongs to nobody [API-64]."""
     return principal.is_admin_org or (organization_id is not None and principal.organization_id == organization_id)

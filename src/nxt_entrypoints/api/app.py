@@ -21,6 +21,7 @@ from nxt_entrypoints.api import (
     mppts,
     orders,
     own_order_routes,
+    partners,
     people,
     suspense,
 )
@@ -78,7 +79,7 @@ def build_api(
         settings = attrs.evolve(settings, cors_origins=("*",))
     app = build_app(
         ROLE,
-        ROUTES,
+        (*ROUTES, *partners.ROUTES),
         services,
         gate=gate,
         settings=settings,

@@ -14,6 +14,8 @@ from nxt_domain.grids.use_cases.contracts import (
     ReviseRequestedMeters,
 )
 from nxt_domain.meters.register import ReadMeters, SearchMeter
+from nxt_domain.orders.partners import ReadForLenders
+from nxt_domain.telemetry.partners import ReadForAggregators
 
 
 @attrs.frozen(kw_only=True)
@@ -29,3 +31,5 @@ class RegisterServices:
     search_meter: SearchMeter
     update_issues: UpdateIssues
     debug_issue_check: DebugIssueCheck
+    read_for_lenders: ReadForLenders
+    read_for_aggregators: ReadForAggregators

@@ -19,15 +19,23 @@ from nxt_domain.shared.idempotency import Answer
 from nxt_entrypoints.http.body import Upload, parse, receive, receive_upload
 from nxt_entrypoints.http.client import UNKNOWN, Network, bucket_of, client_address
 from nxt_entrypoints.http.cors import Cors
-from nxt_entrypoints.http.errors import BodyIncomplete, BodyTooLarge, error_body, error_headers, is_told, status_of
+from nxt_entrypoints.http.errors import (
+    INTERNAL_MESSAGE,
+    BodyIncomplete,
+    BodyTooLarge,
+    error_body,
+    error_headers,
+    is_told,
+    status_of,
+)
 from nxt_entrypoints.http.guards import Gate
 from nxt_entrypoints.http.inputs import read_body, read_path, shape_of
 from nxt_entrypoints.http.observation import Exchange, HttpMetrics
 from nxt_entrypoints.http.once import REPLAYED, Once, named_request, replay
 from nxt_entrypoints.http.rate_limit import RateLimiter
-from nxt_entrypoints.http.results import respond
+from nxt_entrypoints.http.results import Text, respond
 from nxt_entrypoints.http.router import Router
-from nxt_entrypoints.http.routes import RequestFacts, Route
+from nxt_entrypoints.http.routes import Dialect, RequestFacts, Route
 
 REQUEST_ID_HEADER = "X-Request-Id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -89,7 +97,7 @@ class Dispatcher:
         if self.cors is not None:
             headers |= self.cors.headers(request.headers)
             if request.method == "OPTIONS":
-                return web.Response(status=204, headers=headers | self.cors.preflight(request.headers))
+                return await self._preflight(request, self.cors, headers)
         try:
             return await self._serve(request, exchange, headers)
         except DomainError as error:
@@ -98,11 +106,26 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 - the edge of the process: a defect is logged, counted and answered
             return await self._confess(request, exchange, headers, error)
 
+    async def _preflight(self, request: web.Request, cors: Cors, headers: Mapping[str, str]) -> web.StreamResponse:
+        dialect = self.router.dialect_at(request.rel_url.raw_path)
+        if dialect is not None:
+            return await respond(request, Text("ok"), status=200, headers={**headers, **dialect.headers})
+        return web.Response(status=204, headers={**headers, **cors.preflight(request.headers)})
+
+    def _no_route(self, request: web.Request, exchange: Exchange) -> DomainError:
+        exchange.dialect = self.router.dialect_at(request.rel_url.raw_path)
+        if exchange.dialect is not None:
+            return exchange.dialect.no_method
+        return NotFound(f"Cannot {request.method} {request.rel_url.raw_path}", code="NO_SUCH_ROUTE")
+
     async def _serve(self, request: web.Request, exchange: Exchange, headers: Mapping[str, str]) -> web.StreamResponse:
         found = self.router.find(request.method, request.rel_url.raw_path)
         if found is None:
-            raise NotFound(f"Cannot {request.method} {request.rel_url.raw_path}", code="NO_SUCH_ROUTE")
+            raise self._no_route(request, exchange)
         exchange.route, path = found
+        if exchange.route.dialect is not None:
+            exchange.dialect = exchange.route.dialect
+            headers = {**headers, **exchange.dialect.headers}
         if exchange.route.limit is not None:
             await self.limiter.take(exchange.route.limit, bucket_of(exchange.client_address))
         exchange.principal = _with_origin(await self.gate.admit(exchange.route, request.headers), exchange)
@@ -147,6 +170,8 @@ class Dispatcher:
         overrides: Mapping[str, int],
     ) -> web.StreamResponse:
         status = status_of(error, overrides)
+        if exchange.dialect is not None:
+            return await _in_dialect(request, exchange.dialect, headers, error, status)
         if not is_told(error, status, overrides):
             return await self._confess(request, exchange, headers, error)
         if status >= 500:
@@ -163,8 +188,19 @@ class Dispatcher:
         _log.error("request failed unexpectedly", route=exchange.template, exc_info=error)
         method = exchange.route.method if exchange.route else "*"
         self.metrics.defects.labels(self.role, method, exchange.template).inc()
+        if exchange.dialect is not None:
+            return await _in_dialect(request, exchange.dialect, headers, DomainError(INTERNAL_MESSAGE), 500)
         body = error_body(DomainError(""), status=500, request_id=exchange.request_id, is_expected=False)
         return await respond(request, body, status=500, headers=headers)
+
+
+async def _in_dialect(
+    request: web.Request, dialect: Dialect, headers: Mapping[str, str], error: DomainError, status: int
+) -> web.StreamResponse:
+    if status >= 500:
+        _log.warning("answered with a failure", status=status, code=error.code, exc_info=error)
+    own_status, body = dialect.refuse(error, status)
+    return await respond(request, body, status=own_status, headers={**headers, **dialect.headers})
 
 
 def _with_origin(principal: Principal | None, exchange: Exchange) -> Principal | None:

@@ -62,6 +62,8 @@ class Gate:
                 return await _require(self.service)(headers.get(API_KEY_HEADER))
             case Guard.DATA_KEY:
                 return await self._data_reader(headers)
+            case Guard.USER:
+                return await self.authenticate(token=bearer_token(headers.get("Authorization")), key=None)
             case Guard.USER_OR_KEY:
                 return await self._user_or_key(route, headers)
 

@@ -9,7 +9,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from nxt_domain.identity.model import Principal
-from nxt_entrypoints.http.routes import OPERATIONS_TAG, Guard, Route
+from nxt_entrypoints.http.routes import OPERATIONS_TAG, Dialect, Guard, Route
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _UNMATCHED = "(unmatched)"
@@ -51,6 +51,7 @@ class Exchange:
     Attributes:
         principal: The caller, once authenticated.
         route: Once found.
+        dialect: How the path answers, if not as all others.
     """
 
     role: str
@@ -58,6 +59,7 @@ class Exchange:
     request_id: str
     client_address: str
     route: Route | None = None
+    dialect: Dialect | None = None
     principal: Principal | None = None
 
     @property

@@ -24,6 +24,7 @@ _SECURITY: Mapping[Guard, list[dict[str, list[str]]]] = {
     Guard.USER_OR_KEY: [{"userToken": []}, {"apiKey": []}],
     Guard.INTERNAL: [{"apiKey": []}],
     Guard.DATA_KEY: [{"dataKey": []}],
+    Guard.USER: [{"userToken": []}],
 }
 _SCHEMES: Mapping[str, JsonDict] = {
     "userToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
@@ -68,7 +69,7 @@ def openapi_document(role: str, routes: Sequence[Route], *, version: str) -> Jso
 
     Args:
         role: Its name, in the title.
-        routes: All of them.
+        routes: All of them; those with a dialect of their own are left out.
         version: Of the software.
 
     Returns:
@@ -78,6 +79,7 @@ def openapi_document(role: str, routes: Sequence[Route], *, version: str) -> Jso
     for name, scheme in _SCHEMES.items():
         spec.components.security_scheme(name, dict(scheme))
     schemas = Schemas()
+    routes = [route for route in routes if route.dialect is None]
     names = _operation_ids(routes)
     for path in sorted({route.path for route in routes}):
         here = [(route, name) for route, name in zip(routes, names, strict=True) if route.path == path]

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import attrs
 
-from nxt_entrypoints.http.routes import Route
+from nxt_entrypoints.http.routes import Dialect, Route
 
 
 @attrs.define
@@ -46,6 +46,11 @@ class Router:
             if declared is not None:
                 return declared, dict(zip(declared.parameters, values, strict=True))
         return None
+
+    def dialect_at(self, raw_path: str) -> Dialect | None:
+        """Tell how a path answers, whatever the method; None: as all others."""
+        routes = (route for node, _ in _walk(self._root, _segments(raw_path), ()) for route in node.routes.values())
+        return next((route.dialect for route in routes), None)
 
     def _add(self, declared: Route) -> None:
         node = self._root

@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 import attrs
 
 from nxt_domain.identity.access import ACCESS, ANY_LOGIN, Access
+from nxt_domain.shared.errors import DomainError
 from nxt_entrypoints.http.results import FILES, Text
 
 KIB = 1024
@@ -33,6 +34,8 @@ class Guard(StrEnum):
     USER_OR_KEY = "user_or_key"
     INTERNAL = "internal"
     DATA_KEY = "data_key"
+    USER = "user"
+    """A signed-in user of any kind; the use case judges who it is."""
 
 
 @attrs.frozen(kw_only=True)
@@ -48,6 +51,21 @@ class RequestFacts:
     request_id: str
     client_address: str
     raw_body: bytes
+
+
+@attrs.frozen(kw_only=True)
+class Dialect:
+    """How paths answer that keep the habits of another system; they stand in no document of the role's.
+
+    Attributes:
+        headers: On every answer.
+        refuse: Makes status and body of a refusal, from the error and the status that it has elsewhere.
+        no_method: Why there is no other method. ``OPTIONS`` is answered ``ok``.
+    """
+
+    headers: Mapping[str, str]
+    refuse: Callable[[DomainError, int], tuple[int, object]]
+    no_method: DomainError
 
 
 @attrs.frozen(kw_only=True)
@@ -72,6 +90,7 @@ class Route:
         errors: What can go wrong, by status, for OpenAPI.
         answers: Further statuses that come with the result, by status, for OpenAPI; see ``Reply``.
         produces: Content type of a result that is a file.
+        dialect: How it answers, if not as all others.
         inputs: Type of each input the handler takes.
         result: Type of its result.
     """
@@ -94,6 +113,7 @@ class Route:
     errors: Mapping[int, str] = attrs.field(factory=dict)
     answers: Mapping[int, str] = attrs.field(factory=dict)
     produces: str | None = None
+    dialect: Dialect | None = None
     inputs: Mapping[str, Any] = attrs.field(factory=dict)
     result: Any = None
 
@@ -141,6 +161,7 @@ def route(
     errors: Mapping[int, str] | None = None,
     answers: Mapping[int, str] | None = None,
     produces: str | None = None,
+    dialect: Dialect | None = None,
 ) -> Callable[[Handler], Route]:
     """Declare a route; see ``Route`` for the parameters.
 
@@ -173,6 +194,7 @@ def route(
             errors=errors or {},
             answers=answers or {},
             produces=produces,
+            dialect=dialect,
             inputs=inputs,
             result=result,
         )

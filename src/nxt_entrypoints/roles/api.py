@@ -8,6 +8,7 @@ from nxt_adapters.chirpstack.ingress import ChirpStackIngress
 from nxt_adapters.socketio import SocketServer
 from nxt_adapters.socketio.server import SocketAuth
 from nxt_domain.identity.model import Principal
+from nxt_domain.identity.use_cases import AuthenticateDataReader
 from nxt_domain.messaging.use_cases.apply_event import ApplyDeviceEvent
 from nxt_domain.orders.use_cases.gateway_events import ReceiveGatewayEvent
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPublicOrder, InitialisePublicOrder
@@ -104,6 +105,7 @@ async def start_api(process: Process) -> None:
     gate = Gate(
         user=container.authenticate_user(),
         key=container.authenticate_key(),
+        data=AuthenticateDataReader(container.authenticate_key()),
         ingress_key=settings.text_or_none("CHIRPSTACK_INGRESS_KEY"),
         open_routes=frozenset(security.legacy_open_routes),
     )

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dependency_injector import containers, providers
 from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from nxt_adapters.jira import ELSEWHERE, PRODUCTION, JiraSettings, JiraTracker
 from nxt_adapters.redis.check_focus import ValkeyCheckFocus
+from nxt_adapters.supabase.partner_register import PostgresSiteDirectory
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
+from nxt_adapters.timescale.consumption_feed import TimescaleConsumptionFeed
+from nxt_adapters.timescale.pool import SeriesPool
 from nxt_domain.fieldwork.use_cases.issue_check import DebugIssueCheck
 from nxt_domain.fieldwork.use_cases.read_fieldwork import ReadFieldwork
 from nxt_domain.fieldwork.use_cases.update_issues import UpdateIssues
@@ -18,8 +22,10 @@ from nxt_domain.grids.use_cases.contracts import (
     ReviseRequestedMeters,
 )
 from nxt_domain.meters.register import ReadMeters, SearchMeter
+from nxt_domain.orders.partners import ReadForLenders
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
+from nxt_domain.telemetry.partners import ReadForAggregators
 from nxt_entrypoints.api.register_services import RegisterServices
 from nxt_entrypoints.settings.settings import Settings
 
@@ -54,6 +60,8 @@ class Registers(containers.DeclarativeContainer):
     clock: providers.Dependency[Clock] = providers.Dependency()
     valkey: providers.Dependency[Redis] = providers.Dependency()
     has_tracker: providers.Dependency[bool] = providers.Dependency()
+    engine: providers.Dependency[AsyncEngine] = providers.Dependency()
+    series_pool: providers.Dependency[SeriesPool] = providers.Dependency()
 
     services = providers.Singleton(
         RegisterServices,
@@ -65,5 +73,11 @@ class Registers(containers.DeclarativeContainer):
         read_meters=providers.Singleton(ReadMeters, begin_reading),
         search_meter=providers.Singleton(SearchMeter, begin_reading),
         update_issues=providers.Singleton(UpdateIssues, begin, clock=clock, has_tracker=has_tracker),
+        read_for_lenders=providers.Singleton(ReadForLenders, begin_reading),
+        read_for_aggregators=providers.Singleton(
+            ReadForAggregators,
+            providers.Singleton(TimescaleConsumptionFeed, series_pool),
+            providers.Singleton(PostgresSiteDirectory, engine),
+        ),
         debug_issue_check=providers.Singleton(DebugIssueCheck, providers.Singleton(ValkeyCheckFocus, valkey)),
     )

@@ -44,6 +44,8 @@ def wired(
         clock=providers.Singleton(SystemClock),
         valkey=providers.Singleton(Redis.from_url, valkey_url),
         has_tracker=providers.Object(has_tracker),
+        engine=providers.Object(registers.pool),
+        series_pool=providers.Object(None),
     )
 
 
