@@ -167,7 +167,7 @@ def _errors(route: Route) -> dict[int, str]:
 
 
 def _or(first: str | None, second: str) -> str:
-    return second if first is None else f"{first} {second}"
+    return second if first is None else f"{first.removesuffix('.')}. {second}"
 
 
 def _error(status: int, text: str) -> JsonDict:

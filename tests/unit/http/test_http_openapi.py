@@ -49,6 +49,17 @@ class Lamp:
     twin: Lamp | UnsetType = UNSET
 
 
+@attrs.frozen
+class LampQuery:
+    """What is asked.
+
+    Attributes:
+        count: How many <b>lamps</b>, `0` for none.
+    """
+
+    count: Annotated[int, minimum(0), maximum(9)] = 5
+
+
 @pytest.mark.parametrize(
     ("hint", "schema"),
     [
@@ -156,3 +167,18 @@ def test_the_page_for_people_names_no_other_host(role: str) -> None:
     assert re.findall(r"<(?:script|img|link|iframe)|@import|url\(", page) == []
     for declared in routes_by_role()[role]:
         assert declared.path in page
+
+
+def test_the_page_for_people_says_what_goes_in_and_out() -> None:
+    """[API-40] In words, with links that lead somewhere; what clients may write can't become markup."""
+
+    @route("GET", "/lamps", guard=Guard.PUBLIC, summary="List <lamps>", tags=("lamps & more",))
+    async def lamps(query: LampQuery) -> Page[Lamp]: ...
+
+    page = docs_page(openapi_document("api", [lamps], version="1"))
+    assert "<td>integer, at least 0, at most 9, default 5</td>" in page
+    assert "How many &lt;b&gt;lamps&lt;/b&gt;, <code>0</code> for none." in page
+    assert "List &lt;lamps&gt;" in page
+    assert '<a href="#PageOfLamp"><code>PageOfLamp</code></a>' in page
+    anchors = set(re.findall(r'id="([^"]+)"', page))
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= anchors
