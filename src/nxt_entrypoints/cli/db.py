@@ -111,6 +111,32 @@ def readers(roles: Path | None, data: Path | None, as_json: bool) -> int:
 db.add_command(seed)
 
 
+@db.command(epilog=examples("nxt db rebuild --json", "nxt db rebuild --repair"))
+@click.option("--repair", is_flag=True, help="Write what was derived; wallets excepted.")
+@data_option
+@json_option
+def rebuild(repair: bool, data: Path | None, as_json: bool) -> int:
+    """Derive totals, counters, owners and pointers anew, and say what differs.
+
+    Reads only, unless --repair is given. A wallet's balance is never written: look into it with nxt ledger
+    audit. Exits with 1 if something differs and was not repaired.
+    """
+    from nxt_entrypoints.database.rebuild import rebuild as derive  # noqa: PLC0415 - needs the extra
+
+    found = derive(plane_urls(data)[0], repairs=repair)
+    facts = [
+        {"table": one.table, "id": one.id, "stored": one.stored, "derived": one.derived, "repaired": one.is_repaired}
+        for one in found
+    ]
+    left = [one for one in found if not one.is_repaired]
+    emit(
+        {"ok": not left, "differences": facts},
+        as_json=as_json,
+        lines=lambda: map(str, found) if found else ["everything is as derived"],
+    )
+    return 1 if left else 0
+
+
 @db.command()
 def downgrade() -> int:
     """Not possible: migrations go forward only. Restore a backup instead."""

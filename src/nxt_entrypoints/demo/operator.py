@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Table, insert, select, update
 
 from nxt_adapters.supabase.tables import (
     agents,
+    connection_requested_meters,
     connections,
     customers,
     dcus,
@@ -33,6 +34,7 @@ OPERATOR = "Lakeside Mini-Grids"
 OPERATOR_EMAIL = "admin@lakeside.example"
 _INSTALLED_BEFORE = timedelta(days=90)
 _POWER_LIMIT_W = 2000
+_CONNECTION_FEE = Decimal(15_000)
 
 
 @attrs.frozen(kw_only=True)
@@ -148,7 +150,7 @@ def _seed_grid(connection: Connection, plan: VillagePlan, organization_id: int, 
             "are_all_dcus_online": True,
             "is_automatic_meter_energy_consumption_data_sync_enabled": True,
             "is_automatic_energy_generation_data_sync_enabled": True,
-            "default_hps_connection_fee": Decimal(15_000),
+            "default_hps_connection_fee": _CONNECTION_FEE,
             "deployed_at": now - _INSTALLED_BEFORE,
             "commissioned_at": now - _INSTALLED_BEFORE,
             "location_geom": _point(plan.longitude, plan.latitude),
@@ -174,6 +176,7 @@ def _seed_meters(
     customer_ids = _many(connection, customers, [_customer(grid_id, account_id) for account_id in account_ids])
     pairs = zip(houses, customer_ids, strict=True)
     connection_ids = _many(connection, connections, [_connection(house, customer_id) for house, customer_id in pairs])
+    _many(connection, connection_requested_meters, [_requested(connection_id) for connection_id in connection_ids])
     _many(connection, wallets, [{"connection_id": c, "wallet_type": "VIRTUAL"} for c in connection_ids])
     meter_ids = _many(
         connection,
@@ -273,7 +276,7 @@ def _charger(charger: ChargerPlan, grid_id: int, now: datetime) -> dict[str, obj
 
 
 def _customer(grid_id: int, account_id: int) -> dict[str, object]:
-    return {"grid_id": grid_id, "account_id": account_id, "total_connection_fee": Decimal(15_000)}
+    return {"grid_id": grid_id, "account_id": account_id, "total_connection_fee": _CONNECTION_FEE}
 
 
 def _connection(house: House, customer_id: int) -> dict[str, object]:
@@ -285,6 +288,15 @@ def _connection(house: House, customer_id: int) -> dict[str, object]:
         "is_public": False,
         "is_commercial": house.is_commercial,
         "is_residential": not house.is_commercial,
+    }
+
+
+def _requested(connection_id: int) -> dict[str, object]:
+    return {
+        "connection_id": connection_id,
+        "meter_type": "HPS",
+        "meter_phase": "SINGLE_PHASE",
+        "fee": _CONNECTION_FEE,
     }
 
 
