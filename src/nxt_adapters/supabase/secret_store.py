@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import attrs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from nxt_domain.shared.secrets import SecretBox
+from nxt_domain.shared.secrets import Sealed, SecretBox, SecretLost
 
 _INBOX = text(
     """
@@ -48,12 +49,38 @@ _FORGET = text(
     """
 )
 _EMPTY = text("delete from internal.secret_inbox where id = any(:inbox_ids)")
+_STALE = text(
+    """
+    select id, purpose, owner_type, owner_id, ciphertext, key_id from internal.secrets
+    where id > :after and key_id <> :newest order by id limit :limit for update
+    """
+)
+_RESEAL = text(
+    """
+    update internal.secrets s set ciphertext = w.ciphertext, key_id = :newest, rotated_at = now()
+    from unnest(cast(:ids as uuid[]), cast(:ciphertexts as bytea[])) as w (id, ciphertext)
+    where s.id = w.id
+    """
+)
 _KEY_IDS = text("select key_id, count(*) as secrets from internal.secrets group by key_id order by key_id")
 
 
 def context_of(purpose: str, owner_type: str, owner_id: int) -> str:
     """Name what a secret belongs to, as its seal binds it."""
     return f"{purpose}:{owner_type}:{owner_id}"
+
+
+@attrs.frozen(kw_only=True)
+class Resealed:
+    """What a rotation did.
+
+    Attributes:
+        resealed: Secrets that the newest data key seals now.
+        lost: Secrets that no key at hand opens; they are as they were.
+    """
+
+    resealed: int = 0
+    lost: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -92,6 +119,30 @@ class PostgresSecretStore:
                 await self._store(connection, list(newest.values()))
                 await connection.execute(_EMPTY, {"inbox_ids": [row.id for row in written]})
         return len(written)
+
+    async def reseal(self, *, limit: int = 500) -> Resealed:
+        """Seal with the newest data key what older ones sealed; each batch is a transaction, a repeat is harmless."""
+        after, done = uuid.UUID(int=0), Resealed()
+        while True:
+            async with self._engine.begin() as connection:
+                parameters = {"after": after, "newest": self._box.newest, "limit": limit}
+                rows = (await connection.execute(_STALE, parameters)).all()
+                if not rows:
+                    return done
+                sealed = {row.id: anew for row in rows if (anew := self._sealed_anew(row)) is not None}
+                facts = {"ids": list(sealed), "ciphertexts": list(sealed.values()), "newest": self._box.newest}
+                await connection.execute(_RESEAL, facts)
+            after = rows[-1].id
+            done = Resealed(resealed=done.resealed + len(sealed), lost=done.lost + len(rows) - len(sealed))
+
+    def _sealed_anew(self, row: Any) -> bytes | None:  # noqa: ANN401 - a row of the table
+        """Open and seal one secret; None: its data key is not at hand."""
+        context = context_of(row.purpose, row.owner_type, row.owner_id)
+        try:
+            plain = self._box.open(Sealed(ciphertext=bytes(row.ciphertext), key_id=row.key_id), context=context)
+        except SecretLost:
+            return None
+        return self._box.seal(plain, context=context).ciphertext
 
     async def lost(self) -> Mapping[str, int]:
         """Count secrets by data key, for the keys that are not configured."""

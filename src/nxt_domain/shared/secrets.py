@@ -79,5 +79,9 @@ class SecretBox(Protocol):
         """
 
     @property
+    def newest(self) -> str:
+        """The key that seals."""
+
+    @property
     def key_ids(self) -> frozenset[str]:
         """The keys at hand."""

@@ -58,6 +58,7 @@ nxt = LazyGroup(
         "audit": _lazy("audit", "audit", "Check the evidence of who did what"),
         "doctor": _lazy("doctor", "doctor", "Look for trouble, and say what to do about it"),
         "codec": _lazy("codec", "codec", "Write and read the frames of meters, offline"),
+        "secrets": _lazy("sealed", "sealed", "Look after stored secrets and their data keys"),
         "sts": _lazy("sts", "sts", "Write and read prepayment tokens, offline"),
         "org": _lazy("org", "org", "Found and list organizations"),
         "user": _lazy("user", "user", "Make and list members, lock them out, set passwords"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import json
 import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -13,11 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from nxt_adapters.supabase.decoder_keys import PostgresDecoderKeys
 from nxt_adapters.supabase.engine import create_engine
-from nxt_adapters.supabase.secret_store import PostgresSecretStore
+from nxt_adapters.supabase.secret_store import PostgresSecretStore, Resealed
 from nxt_adapters.system.secret_box import AesGcmBox
 from nxt_domain.shared.errors import InvalidInput
 from nxt_domain.shared.secrets import Sealed, SecretLost
 from nxt_entrypoints.checkup import stores
+from nxt_entrypoints.cli import main as cli
 from nxt_entrypoints.database.baseline_seed import Baseline
 from nxt_entrypoints.demo.seed import seed_relational
 
@@ -91,6 +94,24 @@ async def test_older_keys_open_what_they_sealed(engine: AsyncEngine) -> None:
     both = AesGcmBox(f"{new},{old}")
     assert len(await decoder_keys(engine, both, [1, 2, 3])) == 3
     assert await PostgresSecretStore(engine, both).lost() == {}
+
+
+async def test_r15_rotation_seals_everything_with_the_newest_key(
+    engine: AsyncEngine, relational_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """[REL-154] Afterwards the old data key is not needed any more; what no key opens stays as it was."""
+    old, new = data_key("old"), data_key("new")
+    await PostgresSecretStore(engine, AesGcmBox(old)).empty_inbox()
+    before = await decoder_keys(engine, AesGcmBox(old), [1, 2, 3])
+    monkeypatch.setenv("NXT_SECRETS_KEYS", f"{new},{old}")
+    assert await asyncio.to_thread(cli.run, ["secrets", "rotate", "--url", relational_url, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"resealed": 44, "lost": 0}
+    assert await decoder_keys(engine, AesGcmBox(new), [1, 2, 3]) == before
+    assert await scalar(engine, "select count(*) from internal.secrets where rotated_at is null") == 0
+    assert await PostgresSecretStore(engine, AesGcmBox(f"{new},{old}")).reseal() == Resealed()
+    stranger = PostgresSecretStore(engine, AesGcmBox(data_key("other")))
+    assert await stranger.reseal(limit=10) == Resealed(lost=44)
+    assert await decoder_keys(engine, AesGcmBox(new), [1, 2, 3]) == before
 
 
 async def test_without_its_key_a_secret_is_lost_and_the_doctor_says_so(
