@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from nxt_entrypoints.checkup import backlog, stores, vendors
+from nxt_entrypoints.checkup import backlog, stores, tokens, vendors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,4 +47,6 @@ async def check_up(subject: Subject) -> Sequence[Finding]:
         checks.append(stores.valkey(subject.valkey_url))
     if subject.settings is not None:
         checks += vendors.live(subject.settings, subject.relational_url)
+        if subject.relational_url:
+            checks.append(tokens.keyless_meters(subject.settings, subject.relational_url))
     return [finding for findings in await asyncio.gather(*checks) for finding in findings]
