@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any
 
+import attrs
 import pytest
 from tests.support.registers import AT, OTHER, SUNNY, MemoryRegisters, PostgresRegisters
 
+from nxt_domain.fieldwork.issues import IssueStatus, IssueType
 from nxt_domain.identity.scope import PLATFORM, Scope
+from nxt_domain.shared.errors import Conflict
 from nxt_domain.shared.paging import Window
 
 Registers = MemoryRegisters | PostgresRegisters
@@ -64,6 +68,45 @@ async def test_issues_are_listed(registers: Registers) -> None:
         assert await ids(mine, grid_id=80) == []
         assert await ids(tx.within(PLATFORM).issues, grid_id=80) == [4, 5]
         assert (await mine.page(Window(limit=2))).next == 2
+
+
+async def test_issues_are_locked_changed_and_read(registers: Registers) -> None:
+    """[API-95] [R39] Own tenant; what they are about comes along; at most one open issue of a meter."""
+    for issue_id, meter_id, grid_id in ((1, 1, None), (2, None, 70), (4, 4, None)):
+        await registers.add_issue(issue_id, meter_id=meter_id, grid_id=grid_id)
+    async with registers.begin() as tx:
+        mine = tx.within(SUNNY).issues
+        stored = await mine.lock([1, 2, 4, 99])
+        assert sorted(stored) == [1, 2]
+        assert (stored[1].issue_type, stored[1].issue_status) == (IssueType.NO_CREDIT, IssueStatus.OPEN)
+        assert (stored[1].meter_id, stored[2].grid_id, stored[2].organization_id) == (1, 70, 7)
+        closed = attrs.evolve(
+            stored[1],
+            issue_status=IssueStatus.CLOSED,
+            issue_type=IssueType.TAMPER,
+            closed_at=AT,
+            snoozed_until=AT,
+            external_reference="OPS-1",
+            estimated_lost_revenue=Decimal("12.5"),
+        )
+        await mine.save([closed, attrs.evolve(stored[2], grid_id=71)])
+        await mine.save([])
+        await tx.commit()
+    async with registers.begin() as tx:
+        mine = tx.within(SUNNY).issues
+        assert (await mine.lock([1]))[1] == closed
+        shown = await mine.read([1, 2, 4])
+        assert sorted(shown) == [1, 2]
+        assert (shown[1].issue_type, shown[1].closed_at, shown[1].external_reference) == ("TAMPER", AT, "OPS-1")
+        assert (shown[2].grid_id, shown[2].meter, shown[2].mppt) == (71, None, None)
+        assert await ids(mine, grid_id=71) == [2]
+        await tx.commit()
+    await registers.add_issue(7, meter_id=1)
+    async with registers.begin() as tx:
+        mine = tx.within(SUNNY).issues
+        again = attrs.evolve((await mine.lock([1]))[1], issue_status=IssueStatus.OPEN)
+        with pytest.raises(Conflict, match="another open issue"):
+            await mine.save([again])
 
 
 async def test_notes_are_listed(registers: Registers) -> None:

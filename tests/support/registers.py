@@ -79,6 +79,9 @@ class MemoryRegisters:
             row: dict[str, Any] = {
                 **dict.fromkeys(field.name for field in attrs.fields(IssueView)),
                 "id": issue_id,
+                "issue_type": "NO_CREDIT",
+                "issue_status": "OPEN",
+                "estimated_lost_revenue": Decimal(0),
                 "meter_id": meter_id,
                 "grid_id": grid_id,
                 "rls_organization_id": GRIDS.get(on_grid or 0),

@@ -11,6 +11,7 @@ from nxt_adapters.memory.database import MemoryDatabase
 from nxt_adapters.memory.listing import page_of
 from nxt_domain.fieldwork.issues import Issue, IssueStatus, IssueType
 from nxt_domain.fieldwork.views import IssueMeter, IssueMppt, IssueView, IssueWithSubjects, NoteView
+from nxt_domain.grids.views import GridWithOrganization
 from nxt_domain.identity.scope import Scope
 from nxt_domain.shared.errors import Conflict
 from nxt_domain.shared.paging import Page, Window
@@ -27,12 +28,14 @@ class MemoryIssueRegister:
     def __init__(self, database: MemoryDatabase, scope: Scope) -> None:
         self._rows: dict[int, IssueView] = database.table("issues")
         self._grids: dict[int, int | None] = database.table("issue_grids")
+        self._sites: dict[int, GridWithOrganization] = database.table("grid_views")
         self._subjects: dict[int, tuple[IssueMeter | None, IssueMppt | None]] = database.table("issue_subjects")
         self._scope = scope
 
     async def page(self, window: Window, *, grid_id: int | None = None) -> Page[IssueView]:
         """See ``IssueRegister.page``."""
-        return page_of([row for row in self._visible() if grid_id in {None, self._grids[row.id]}], window)
+        places = {row.id: {None, row.grid_id, self._grids[row.id]} for row in self._visible()}
+        return page_of([row for row in self._visible() if grid_id in places[row.id]], window)
 
     async def lock(self, issue_ids: Collection[int]) -> Mapping[int, Issue]:
         """See ``IssueRegister.lock``."""
@@ -42,7 +45,11 @@ class MemoryIssueRegister:
         """See ``IssueRegister.save``."""
         for issue in issues:
             values = {name: value for name, value in attrs.asdict(issue).items() if name != "organization_id"}
-            self._rows[issue.id] = attrs.evolve(self._rows[issue.id], **values)
+            before = self._rows[issue.id]
+            owner = before.rls_organization_id
+            if issue.grid_id != before.grid_id and issue.meter_id is None and issue.grid_id in self._sites:
+                owner = self._sites[issue.grid_id].organization_id
+            self._rows[issue.id] = attrs.evolve(before, **values, rls_organization_id=owner)
         open_meters = [row.meter_id for row in self._rows.values() if row.issue_status == "OPEN" and row.meter_id]
         if len(set(open_meters)) < len(open_meters):
             raise Conflict("There is another open issue of the same kind", code="ISSUE_OPEN")
@@ -61,7 +68,7 @@ class MemoryIssueRegister:
     ) -> None:
         """Set up or change an issue, and say where its meter or PV charger is, and what they are."""
         self._rows[row.id] = row
-        self._grids[row.id] = row.grid_id or on_grid
+        self._grids[row.id] = on_grid
         self._subjects[row.id] = meter, mppt
 
     def _visible(self) -> list[IssueView]:
