@@ -162,6 +162,7 @@ def running_environment(told: Mapping[str, Any]) -> Mapping[str, str]:
         mqtt_url=told["mqtt_url"],
         flutterwave=told["simulators"]["flutterwave"],
         sms=told["simulators"]["sms"],
+        vrm=f"{told['simulators']['victron']}/v2",
         chirpstack_grpc=f"127.0.0.1:{kept_port(folder, 'chirpstack-grpc')}",
         **told["urls"],
     )
