@@ -135,7 +135,8 @@ class Route:
     @property
     def is_keyed(self) -> bool:
         """Whether an ``Idempotency-Key`` counts: the caller is known, something changes, the answer can be kept."""
-        return self.guard is Guard.USER_OR_KEY and self.changes and self.result not in {*FILES, Text}
+        is_act = self.guard is Guard.USER_OR_KEY and self.changes and self.method != "GET"
+        return is_act and self.result not in {*FILES, Text}
 
     def takes(self, name: str) -> bool:
         """Tell whether the handler asks for something."""
