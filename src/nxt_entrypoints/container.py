@@ -25,13 +25,13 @@ from nxt_adapters.supabase.messages import PostgresDeviceMessages, PostgresMessa
 from nxt_adapters.supabase.notification_queue import PostgresNotificationQueue
 from nxt_adapters.supabase.outbox import PostgresOutboxQueue
 from nxt_adapters.supabase.secret_store import PostgresSecretStore
-from nxt_adapters.supabase.sessions import PostgresSessions
 from nxt_adapters.supabase.unit_of_work import SupabaseReading, SupabaseUnitOfWork
 from nxt_adapters.supabase.wakeups import PostgresWakeUps
 from nxt_adapters.system.clock import SystemClock
 from nxt_adapters.timescale.pool import create_series_pool
 from nxt_adapters.victron.vrm import VrmSiteDevices
 from nxt_domain.identity.use_cases import AuthenticateKey, AuthenticateService, AuthenticateUser
+from nxt_domain.identity.use_cases.sign_in import ConfirmLocalSession, SignIn
 from nxt_domain.messaging.use_cases.apply_event import ApplyDeviceEvent
 from nxt_domain.messaging.use_cases.changes import Workshop
 from nxt_domain.meters.use_cases.apply_delivery_events import ApplyDeliveryEvents
@@ -244,10 +244,19 @@ class Container(containers.DeclarativeContainer):
     # Identity.
     accounts = providers.Singleton(PostgresAccounts, engine)
     grid_owners = providers.Singleton(PostgresGridOwners, engine)
+    is_identity_local = providers.Callable(people_wiring.is_local, settings)
+    local_logins = providers.Singleton(PostgresIdentityProvider, engine, clock)
+    local_tokens = providers.Singleton(people_wiring.local_tokens, settings, clock)
+    identity_provider = providers.Singleton(
+        people_wiring.chosen,
+        is_identity_local,
+        local_logins.provider,
+        providers.Singleton(people_wiring.gotrue, settings).provider,
+    )
     live_sessions = providers.Singleton(
-        lambda settings, local, gotrue: local() if people_wiring.is_local(settings) else gotrue(),
-        settings,
-        providers.Singleton(PostgresSessions, engine, clock).provider,
+        people_wiring.chosen,
+        is_identity_local,
+        providers.Singleton(ConfirmLocalSession, provider=local_logins, tokens=local_tokens, clock=clock).provider,
         providers.Singleton(
             GoTrueSessions,
             settings.provided.text.call("SUPABASE_API_URL"),
@@ -276,11 +285,12 @@ class Container(containers.DeclarativeContainer):
         internal_keys=providers.Singleton(identity.internal_keys, settings),
         by_key=authenticate_key,
     )
-    identity_provider = providers.Singleton(
-        lambda settings, local, gotrue: local() if people_wiring.is_local(settings) else gotrue(),
-        settings,
-        providers.Singleton(PostgresIdentityProvider, engine, clock).provider,
-        providers.Singleton(people_wiring.gotrue, settings).provider,
+    sign_in = providers.Singleton(
+        people_wiring.if_local,
+        is_identity_local,
+        providers.Singleton(
+            SignIn, logins=local_logins, provider=local_logins, tokens=local_tokens, clock=clock
+        ).provider,
     )
     people = providers.Container(
         People,
@@ -289,4 +299,5 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         deployment=artifact.deployment,
         charting=providers.Singleton(people_wiring.charting_tokens, settings, clock),
+        sign_in=sign_in,
     )

@@ -99,6 +99,7 @@ def people_of(world: Any, clock: Any, charting: Any = None) -> Any:
         provider=providers.Object(world.provider),
         clock=providers.Object(clock),
         deployment=providers.Object(Deployment(placeholder_email_domain="customers.invalid")),
+        sign_in=providers.Object(None),
         charting=providers.Object(
             charting or IssueChartingTokens(signer=MemorySigner(), clock=clock, access_life=timedelta(hours=1))
         ),

@@ -84,6 +84,11 @@ _CONTACT = {"full_name": "Sample", "phone": "+2348031234567"}
 
 SAMPLES: Mapping[str, Sample] = {
     "GET /auth/grafana-token": Sample(),
+    "POST /auth/v1/token": Sample(
+        query={"grant_type": "password"}, body={"email": "sample@example.org", "password": "sample password"}
+    ),
+    "GET /auth/v1/user": Sample(),
+    "POST /auth/v1/logout": Sample(),
     "POST /chirpstack/calin": Sample(query={"event": "up"}, body={}),
     "GET /connections": LIST,
     "POST /connections": Sample(body={**_CONNECTION, "customer_id": Of("customer")}),

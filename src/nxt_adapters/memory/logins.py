@@ -90,6 +90,11 @@ class MemoryIdentityProvider:
         await self._store(changed)
         return self._answer("update", changed.login)
 
+    async def check(self, *, email: str | None, phone: str | None, password: str) -> Login | None:
+        """See ``PasswordLogins.check``."""
+        stored = self._by_contact(email=email, phone=phone)
+        return stored.login if stored is not None and stored.password == password else None
+
     async def delete(self, login_id: str) -> None:
         """See ``IdentityProvider.delete``."""
         self._refuse("delete")

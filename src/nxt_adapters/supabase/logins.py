@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 
 from sqlalchemy import (
@@ -28,9 +29,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from nxt_adapters.supabase.tables.columns import JSON_DOCUMENT
 from nxt_adapters.supabase.transaction import PostgresTransaction
-from nxt_domain.identity.logins import EMAIL_TAKEN, PHONE_TAKEN, Login, LoginChange, LoginTaken, NewLogin
+from nxt_domain.identity.logins import (
+    EMAIL_TAKEN,
+    PHONE_TAKEN,
+    SESSIONS_END_AT,
+    Login,
+    LoginChange,
+    LoginTaken,
+    NewLogin,
+)
 from nxt_domain.identity.model import AccountType
-from nxt_domain.identity.passwords import hash_password, require_password
+from nxt_domain.identity.passwords import fits, hash_password, require_password
 from nxt_domain.identity.rules import bare_phone
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.errors import Conflict, InvalidInput, NotFound
@@ -46,6 +55,7 @@ _users: Final = light_table(
     column("raw_user_meta_data", JSON_DOCUMENT),
     column("raw_app_meta_data", JSON_DOCUMENT),
     column("banned_until", _INSTANT),
+    column("created_at", _INSTANT),
     column("last_sign_in_at", _INSTANT),
     column("updated_at", _INSTANT),
     schema="auth",
@@ -57,6 +67,7 @@ _LOGIN: Final = (
     _users.c.raw_user_meta_data,
     _users.c.raw_app_meta_data,
     _users.c.banned_until,
+    _users.c.created_at,
 )
 # An invitation that nobody answered: no password, no sign-in, and neither an agent nor a customer.
 _IS_OPEN: Final = and_(
@@ -119,6 +130,21 @@ class PostgresIdentityProvider:
             raise NotFound("User not found")
         return _login(row)
 
+    async def check(self, *, email: str | None, phone: str | None, password: str) -> Login | None:
+        """See ``PasswordLogins.check``."""
+        stored = select(*_LOGIN, _users.c.encrypted_password).where(_matches(email, phone)).limit(1)
+        async with PostgresTransaction(self._engine) as tx:
+            row = (await tx.connection.execute(stored)).mappings().one_or_none()
+        known = None if row is None else row["encrypted_password"]
+        is_right = await asyncio.to_thread(fits, password, known or await _nobodys_hash())
+        if row is None or not known or not is_right:
+            return None
+        async with PostgresTransaction(self._engine) as tx:
+            seen = update(_users).where(_users.c.id == row["id"]).values(last_sign_in_at=self._clock.now())
+            await tx.connection.execute(seen)
+            await tx.commit()
+        return _login(row)
+
     async def delete(self, login_id: str) -> None:
         """See ``IdentityProvider.delete``."""
         async with PostgresTransaction(self._engine) as tx:
@@ -151,10 +177,13 @@ class PostgresIdentityProvider:
             values["phone"] = bare_phone(change.phone)
         if change.full_name:
             values["raw_user_meta_data"] = _merged(_users.c.raw_user_meta_data, {"full_name": change.full_name})
-        if change.app_metadata is not None:
-            values["raw_app_meta_data"] = _merged(_users.c.raw_app_meta_data, dict(change.app_metadata))
+        claims = dict(change.app_metadata or {})
         if change.password:
             values["encrypted_password"] = await _hashed(change.password)
+            # Whoever knew the old password is signed out.
+            claims[SESSIONS_END_AT] = int(now.timestamp())
+        if claims:
+            values["raw_app_meta_data"] = _merged(_users.c.raw_app_meta_data, claims)
         if change.ban is not None:
             values["banned_until"] = _until(now, change.ban)
         return values
@@ -167,6 +196,15 @@ def _merged(stored: ColumnElement[object], given: dict[str, object]) -> ColumnEl
 
 def _until(now: datetime, ban: timedelta) -> datetime | None:
     return now + ban if ban else None
+
+
+@cache
+def _nobody() -> str:
+    return hash_password("nobody")
+
+
+async def _nobodys_hash() -> str:
+    return await asyncio.to_thread(_nobody)
 
 
 async def _hashed(password: str | None) -> str | None:
@@ -196,4 +234,5 @@ def _login(row: RowMapping) -> Login:
         full_name=names.get("full_name"),
         app_metadata=claims,
         banned_until=row["banned_until"],
+        created_at=row["created_at"],
     )

@@ -75,6 +75,7 @@ PEOPLE = _everybody(Reach.OWN)
 ANY_LOGIN = _everybody(Reach.ALL, no_role=True)
 ANYBODY = _everybody(Reach.ALL, anonymous=True, no_role=True)
 
+_EVERY_ROLE = _everybody(Reach.ALL)
 _AGENTS_TOO = attrs.evolve(STAFF, agent=Reach.OWN, note="Agents: their own grid.")
 _SELF_SERVICE = Access(customer=Reach.SELF, agent=Reach.SELF, member=Reach.OWN, key=Reach.OWN)
 _CEILING = attrs.evolve(STAFF, note="No member type above the caller's own rank, the platform's included.")
@@ -89,6 +90,9 @@ ACCESS: Mapping[str, Access] = {
     "POST /africastalking/webhook": ANYBODY,
     "POST /africastalking/sms-delivery-report": ANYBODY,
     "GET /auth/grafana-token": ANY_LOGIN,
+    "POST /auth/v1/token": ANYBODY,
+    "GET /auth/v1/user": _EVERY_ROLE,
+    "POST /auth/v1/logout": attrs.evolve(_EVERY_ROLE, note="Users; a key has no session."),
     "POST /autopilot": STAFF,
     "POST /chirpstack/calin": KEYS,
     "POST /chirpstack/acrel": KEYS,

@@ -14,6 +14,10 @@ BAN = timedelta(hours=876_000)
 """How long a deleted person may not sign in: a hundred years [API-177]."""
 
 
+SESSIONS_END_AT = "sessions_end_at"
+"""Application metadata of local logins: sessions that began until then have ended, in seconds since 1970."""
+
+
 class LoginRefused(Unprocessable):
     """The identity provider refuses what was asked; its own words say why [API-74]."""
 
@@ -39,6 +43,7 @@ class Login:
         phone: Digits with country code, without plus [API-30].
         app_metadata: What its tokens say of its rights [API-168].
         banned_until: No token before that instant; None: none was forbidden.
+        created_at: When it was made, where the provider tells.
     """
 
     id: str
@@ -47,10 +52,16 @@ class Login:
     full_name: str | None = None
     app_metadata: Mapping[str, object] = attrs.field(factory=dict)
     banned_until: datetime | None = None
+    created_at: datetime | None = None
 
     def is_banned(self, now: datetime) -> bool:
         """Tell whether it may not sign in at ``now``."""
         return self.banned_until is not None and self.banned_until > now
+
+    def has_ended(self, issued_at: datetime) -> bool:
+        """Tell whether a local session that began at ``issued_at`` was ended since, by a sign-out or a new password."""
+        end = self.app_metadata.get(SESSIONS_END_AT)
+        return isinstance(end, int | float) and issued_at.timestamp() <= end
 
 
 @attrs.frozen(kw_only=True)
@@ -84,6 +95,28 @@ class LoginChange:
     password: str | None = attrs.field(default=None, repr=False)
     app_metadata: Mapping[str, object] | None = None
     ban: timedelta | None = None
+
+
+@attrs.frozen(kw_only=True)
+class IssuedTokens:
+    """The tokens of one session."""
+
+    access_token: str = attrs.field(repr=False)
+    refresh_token: str = attrs.field(repr=False)
+    expires_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class TokenStamp:
+    """Whose a token is, and from when.
+
+    Attributes:
+        login_id: The login.
+        issued_at: Aware UTC.
+    """
+
+    login_id: str
+    issued_at: datetime
 
 
 def claims_of(

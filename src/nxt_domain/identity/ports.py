@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from nxt_domain.identity.chat import ChatAccount, ChatWallet
-from nxt_domain.identity.logins import Login, LoginChange, NewLogin
+from nxt_domain.identity.logins import IssuedTokens, Login, LoginChange, NewLogin, TokenStamp
 from nxt_domain.identity.model import Account, AccountType, ApiKey, NewApiKey, TokenClaims
 from nxt_domain.identity.people import (
     AccountView,
@@ -232,6 +232,34 @@ class TenantRegister(Protocol):
 
     async def organization_of_grid(self, grid_id: int) -> int | None:
         """Return the owner of a live grid; None: unknown, deleted or outside the scope."""
+
+
+class PasswordLogins(Protocol):
+    """Logins that this system keeps itself, and so must know passwords of [R30]."""
+
+    async def check(self, *, email: str | None, phone: str | None, password: str) -> Login | None:
+        """Find the login that a password fits, and note the sign-in; as slow for strangers as for wrong passwords."""
+
+
+class SessionTokens(Protocol):
+    """Makes and reads the tokens of sessions that this system keeps itself."""
+
+    def issue(self, login: Login) -> IssuedTokens:
+        """Sign an access token, which ``TokenVerifier`` accepts, and a refresh token, which it does not."""
+
+    def read_refresh(self, token: str) -> TokenStamp:
+        """Read a refresh token.
+
+        Raises:
+            Unauthenticated: It is forged, expired, or no refresh token.
+        """
+
+    def stamp_of(self, token: str) -> TokenStamp:
+        """Read whose an access token is, and from when; its signature has been verified before.
+
+        Raises:
+            Unauthenticated: It says neither.
+        """
 
 
 class TokenSigner(Protocol):

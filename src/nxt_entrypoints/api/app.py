@@ -23,6 +23,7 @@ from nxt_entrypoints.api import (
     own_order_routes,
     partners,
     people,
+    sign_in,
     suspense,
 )
 from nxt_entrypoints.api.services import ApiServices
@@ -46,6 +47,7 @@ ROUTES: tuple[Route, ...] = (
     *own_order_routes.ROUTES,
     *suspense.ROUTES,
     *people.ROUTES,
+    *sign_in.ROUTES,
     *flutterwave.ROUTES,
     *chirpstack.ROUTES,
 )

@@ -8,6 +8,7 @@ from nxt_domain.identity.use_cases.change_people import DeletePerson, UpdateAgen
 from nxt_domain.identity.use_cases.charting_tokens import IssueChartingTokens
 from nxt_domain.identity.use_cases.chat_accounts import FindChatUser, LinkTelegram
 from nxt_domain.identity.use_cases.make_people import CreateAgent, CreateCustomer, InviteMember
+from nxt_domain.identity.use_cases.sign_in import SignIn
 
 
 @attrs.frozen(kw_only=True)
@@ -16,6 +17,7 @@ class PeopleServices:
 
     Attributes:
         charting_tokens: None: the charting tool is not connected [API-196].
+        sign_in: None: Supabase Auth keeps the logins [R30].
     """
 
     invite_member: InviteMember
@@ -28,3 +30,4 @@ class PeopleServices:
     charting_tokens: IssueChartingTokens | None
     link_telegram: LinkTelegram
     find_chat_user: FindChatUser
+    sign_in: SignIn | None

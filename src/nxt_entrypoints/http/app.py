@@ -19,7 +19,7 @@ from nxt_entrypoints.http.observation import metrics_of
 from nxt_entrypoints.http.once import Once
 from nxt_entrypoints.http.openapi import openapi_document
 from nxt_entrypoints.http.operations import Operations, Readiness
-from nxt_entrypoints.http.rate_limit import METER_SEARCH, PUBLIC_ORDERS, LocalRateLimiter, RateLimiter
+from nxt_entrypoints.http.rate_limit import METER_SEARCH, PUBLIC_ORDERS, SIGN_IN, LocalRateLimiter, RateLimiter
 from nxt_entrypoints.http.router import Router
 from nxt_entrypoints.http.routes import Route
 from nxt_entrypoints.http.schemas import JsonDict
@@ -46,7 +46,7 @@ class HttpSettings:
     @property
     def limits(self) -> dict[str, int]:
         """Calls per minute and address, by bucket."""
-        return dict.fromkeys((PUBLIC_ORDERS, METER_SEARCH), self.public_requests_per_minute)
+        return dict.fromkeys((PUBLIC_ORDERS, METER_SEARCH, SIGN_IN), self.public_requests_per_minute)
 
 
 def build_app(

@@ -27,6 +27,9 @@ PUBLIC_ORDERS = "public-orders"
 METER_SEARCH = "meter-search"
 """The bucket of the public search for a meter [API-102]."""
 
+SIGN_IN = "sign-in"
+"""The bucket of signing in by password, where this system keeps the logins."""
+
 _MAX_ADDRESSES = 10_000
 _VALKEY_TIMEOUT_S = 1.0
 _RETRY_VALKEY_S = 5.0

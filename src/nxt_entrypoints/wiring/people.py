@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from dependency_injector import containers, providers
 
 from nxt_adapters.gotrue.admin import GoTrueIdentityProvider
+from nxt_adapters.jwt.local_tokens import LocalTokens
 from nxt_adapters.jwt.signer import Rs256Signer
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
 from nxt_domain.identity.ports import IdentityProvider
@@ -16,11 +19,14 @@ from nxt_domain.identity.use_cases.chat_accounts import FindChatUser, LinkTelegr
 from nxt_domain.identity.use_cases.first_superadmin import EnsureSuperadmin
 from nxt_domain.identity.use_cases.make_people import CreateAgent, CreateCustomer, EnrolMember, InviteMember
 from nxt_domain.identity.use_cases.person_maker import PersonMaker
+from nxt_domain.identity.use_cases.sign_in import SignIn
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
 from nxt_entrypoints.api.people_services import PeopleServices
 from nxt_entrypoints.settings.artifact import Deployment
 from nxt_entrypoints.settings.settings import Settings
+
+T = TypeVar("T")
 
 LOCAL = "local"
 """``deployment.identity.provider`` where logins are kept in our own database [R30]."""
@@ -31,9 +37,24 @@ def is_local(settings: Settings) -> bool:
     return settings.artifact.deployment.identity.provider == LOCAL
 
 
+def chosen(is_local: bool, local: Callable[[], T], remote: Callable[[], T]) -> T:
+    """Make the adapter of a deployment's own logins, or that of Supabase Auth."""
+    return local() if is_local else remote()
+
+
+def if_local(is_local: bool, local: Callable[[], T]) -> T | None:
+    """Make what only a deployment with logins of its own has."""
+    return local() if is_local else None
+
+
 def gotrue(settings: Settings) -> GoTrueIdentityProvider:
     """Reach Supabase Auth as its administrator."""
     return GoTrueIdentityProvider(settings.text("SUPABASE_API_URL"), settings.text("SUPABASE_SERVICE_ROLE_KEY"))
+
+
+def local_tokens(settings: Settings, clock: Clock) -> LocalTokens:
+    """Sign the tokens of local sessions."""
+    return LocalTokens(settings.text("SUPABASE_JWT_SECRET"), clock)
 
 
 def charting_tokens(settings: Settings, clock: Clock) -> IssueChartingTokens | None:
@@ -54,6 +75,7 @@ class People(containers.DeclarativeContainer):
     provider: providers.Dependency[IdentityProvider] = providers.Dependency()
     clock: providers.Dependency[Clock] = providers.Dependency()
     deployment: providers.Dependency[Deployment] = providers.Dependency()
+    sign_in: providers.Dependency[SignIn | None] = providers.Dependency()
     charting: providers.Dependency[IssueChartingTokens | None] = providers.Dependency()
 
     admin_organization_id = deployment.provided.admin_organization_id
@@ -84,4 +106,5 @@ class People(containers.DeclarativeContainer):
         charting_tokens=charting,
         link_telegram=providers.Singleton(LinkTelegram, begin=begin, clock=clock),
         find_chat_user=providers.Singleton(FindChatUser, begin),
+        sign_in=sign_in,
     )
