@@ -130,6 +130,26 @@ async def test_stock_may_be_taken_by_anybody(store: Store) -> None:
         assert await tx.within(PLATFORM).gateways.lock_named("theirs", CALIN) is not None
 
 
+async def test_who_takes_a_gateway_is_waited_for(store: Store) -> None:
+    """[API-89] [REL-44] The next one sees where it stands by then."""
+    dcu = await store.add_dcu("free", None)
+
+    async def look() -> int | None:
+        async with store.begin() as tx:
+            found = await tx.within(SUNNY).gateways.lock_named("free", CALIN)
+            return None if found is None else found.grid_id
+
+    async with store.begin() as tx:
+        mine = tx.within(SUNNY).gateways
+        assert await mine.lock_named("free", CALIN) is not None
+        next_one = asyncio.create_task(look())
+        await asyncio.sleep(0.1)
+        assert not next_one.done()
+        await mine.change([RowChange(id=dcu, values={"grid_id": GRID})])
+        await tx.commit()
+    assert await next_one == GRID
+
+
 async def test_taking_into_stock_happens_once(store: Store) -> None:
     """[API-88] [REL-44] The existing one stays as it is; a deleted one comes back."""
     standing = await store.add_dcu("a", GRID)
