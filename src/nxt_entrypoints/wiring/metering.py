@@ -24,6 +24,7 @@ from nxt_domain.tokens.ports import LocalTokenMaker, TokenVendor
 from nxt_domain.tokens.sts import BaseDate
 from nxt_domain.tokens.test_vendor import TestTokenMaker
 from nxt_entrypoints.settings.artifact import DeviceAdapter
+from nxt_entrypoints.settings.policy import call_policy
 from nxt_entrypoints.settings.settings import Settings
 
 _CHIRPSTACK_IDS = frozenset({"calin-chirpstack", "calin-lorawan"})
@@ -88,10 +89,12 @@ def token_makers(settings: Settings) -> TokenMakers:
     metering = settings.artifact.capabilities.metering
     native = NativeTokenMaker(base=BaseDate(metering.sts.base_date), key_expiry=metering.sts.key_expiry)
     known: dict[str, LocalTokenMaker | TokenVendor] = {"native": native, "test": TestTokenMaker()}
-    chosen = {protocol: metering.token_vendor(protocol.value).provider for protocol in CommunicationProtocol}
-    if "nxt-sts" in chosen.values():
-        known["nxt-sts"] = NxtStsVendor(NxtStsSettings(url=settings.text("STS_GENERATOR_API")))
-    return {protocol: known[vendor] for protocol, vendor in chosen.items() if vendor in known}
+    chosen = {protocol: metering.token_vendor(protocol.value) for protocol in CommunicationProtocol}
+    for provider in chosen.values():
+        if provider.provider == "nxt-sts" and "nxt-sts" not in known:
+            address = NxtStsSettings(url=settings.text("STS_GENERATOR_API"))
+            known["nxt-sts"] = NxtStsVendor(address, policy=call_policy(provider.http))
+    return {protocol: known[each.provider] for protocol, each in chosen.items() if each.provider in known}
 
 
 async def close_makers(makers: TokenMakers) -> None:

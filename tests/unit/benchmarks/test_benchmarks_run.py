@@ -48,7 +48,7 @@ def test_each_is_described(script: str) -> None:
 def test_codec() -> None:
     found = figures(report("codec.py", "0.01"))
     assert found["encode a token"]["value"] == 2000
-    assert all(figure["ratio"] > 1 for figure in found.values())
+    assert all(figure["ratio"] > 1 for figure in found.values() if figure["beside"] == "needed")
 
 
 def test_settlement_beside_pgbench() -> None:
