@@ -66,14 +66,14 @@ async def bare(database_url: str, recipes: Sequence[Recipe]) -> AsyncIterator[Se
 
 def environment_of(stack: EmbeddedStack, secrets: DemoSecrets) -> Mapping[str, str]:
     """Configure the API role over a stack; nothing else listens."""
-    addresses = DemoAddresses(
-        relational_url=stack.relational_url,
-        series_url=stack.series_url,
-        valkey_url=stack.valkey_url,
-        mqtt_url=stack.mqtt_url,
-        chirpstack_grpc=_NOWHERE.removeprefix("http://"),
-        **dict.fromkeys(("supabase", "flutterwave", "sms", "api", "provisioning", "jobs", "telemetry"), _NOWHERE),
-    )
+    stores = {
+        "relational_url": stack.relational_url,
+        "series_url": stack.series_url,
+        "valkey_url": stack.valkey_url,
+        "mqtt_url": stack.mqtt_url,
+        "chirpstack_grpc": _NOWHERE.removeprefix("http://"),
+    }
+    addresses = DemoAddresses(**{field.name: _NOWHERE for field in attrs.fields(DemoAddresses)} | stores)
     return role_environment(addresses, secrets)
 
 

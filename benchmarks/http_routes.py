@@ -25,7 +25,7 @@ from _harness import Cell, Figure, Report, Table, arguments, count, progress, pu
 from _http_load import Answers, Load, measure, request
 from _http_servers import Recorded, Server, bare, environment_of, product
 from _postgres import ServerCpu, migrated_stack
-from _tenants import credential, own_grid_ids, seed
+from _tenants import BIG, credential, grid_ids, seed
 
 from nxt_domain.grids.contracts import NewConnection
 from nxt_domain.shared.money import Currency
@@ -93,7 +93,7 @@ async def compare(seconds: float, rounds: int, connections: int) -> Report:
 async def _cases(environment: Mapping[str, str], headers: Mapping[str, str]) -> Sequence[Case]:
     """Run each use case once, in this process, and hand the peer what it sent to the database."""
     container = Container(settings=load_settings({**environment, "NXT_PORT": "1"}, [Role.API]))
-    recorded, ids = Recorded.of(container), own_grid_ids(_GRIDS)
+    recorded, ids = Recorded.of(container), grid_ids(BIG, _GRIDS)
     shuffled = random.Random(1).sample(ids, len(ids))
     caller = await container.authenticate_user()(headers["Authorization"].removeprefix("Bearer "))
     recorded.take()

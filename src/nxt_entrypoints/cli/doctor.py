@@ -73,4 +73,4 @@ def _subject(data: Path | None) -> tuple[Subject, Sequence[str]]:
 
 def _line(finding: Finding) -> str:
     advice = f"\n       → {finding.advice}" if finding.advice and not finding.ok else ""
-    return f"{mark(ok=finding.ok)} {finding.what:<22} {finding.detail}{advice}"
+    return f"{mark(ok=finding.ok)} {finding.what:<24} {finding.detail}{advice}"

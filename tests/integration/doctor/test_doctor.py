@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, LiteralString
 
 import attrs
@@ -19,7 +22,9 @@ from tests.support.mqtt import LoopbackBroker
 from nxt_adapters.supabase.messages_rows import SET_ASIDE
 from nxt_entrypoints.checkup import Subject, backlog, check_up, findings, stores, vendors
 from nxt_entrypoints.checkup.findings import Finding, look
-from nxt_entrypoints.demo.environment import DemoAddresses, new_secrets, role_environment
+from nxt_entrypoints.demo import world
+from nxt_entrypoints.demo.environment import DemoAddresses, new_secrets, role_environment, running_environment
+from nxt_entrypoints.embedded.data_dir import DataDir
 from nxt_entrypoints.settings.loader import load_settings
 from nxt_entrypoints.settings.roles import ALL_ROLES
 from nxt_entrypoints.simulators.chirpstack.simulator import ChirpStackConfig
@@ -81,6 +86,7 @@ async def outside() -> AsyncIterator[Outside]:
             flutterwave=sims.urls["flutterwave"],
             chirpstack_grpc=sims.urls["chirpstack_grpc"],
             sms=sims.urls["sms"],
+            vrm=NOWHERE,
             **dict.fromkeys(("api", "provisioning", "jobs", "telemetry"), role),
         )
         yield Outside({**role_environment(addresses, SECRETS), "NXT_PORT": "1"}, answer)
@@ -290,3 +296,23 @@ async def test_a_database_that_is_away_is_told_once(relational_url: str) -> None
     gone = relational_url.rpartition("/")[0] + "/no_such_database"
     found = await check_up(Subject(relational_url=gone, series_url="", valkey_url="redis://127.0.0.1:9"))
     assert [(one.what, one.ok) for one in found] == [("relational database", False), ("valkey", False)]
+
+
+def test_a_running_demo_is_described_from_what_it_keeps(tmp_path: Path) -> None:
+    """(R7, R37) The doctor knows the vendors of a running ``nxt up``: its roles' own environment, in every variable."""
+    with DataDir(tmp_path / "d") as data:
+        kept = world.secrets_of(data)
+        ports = world.choose_ports(data, {})
+        stack = SimpleNamespace(
+            relational_url="postgresql://nxt:unused@127.0.0.1:9/nxt",
+            series_url="postgresql://nxt:unused@127.0.0.1:9/series",
+            valkey_url="redis://127.0.0.1:9",
+            mqtt_url="mqtt://127.0.0.1:9",
+        )
+        addresses = world.addresses(stack, ports)  # type: ignore[arg-type]  # its addresses are all that is read
+        made = world.World(organization_id=7, email="a@example.org", meters=())
+        told = world.describe(made, data.path, stack, addresses, ports, kept, "")  # type: ignore[arg-type]  # as above
+        expected = {**role_environment(addresses, kept), "NXT_PORT": str(ports["api"])}
+        found = dict(running_environment(json.loads(json.dumps(told))))
+        assert found.pop("HERMES_URL").startswith(expected.pop("HERMES_URL"))
+        assert found == expected

@@ -74,6 +74,18 @@ def test_routes_beside_bare_handlers() -> None:
         assert sizes[route, "nxt api"] == pytest.approx(sizes[route, "bare aiohttp"], rel=0.1)
 
 
+@pytest.mark.nightly
+def test_lists_of_a_large_plane() -> None:
+    """[R41] All lists are asked, and no page reads many times its length."""
+    document = report(
+        "scale.py", "--customers", "20000", "--grids", "200", "--rate", "50", "--seconds", "1", "--rounds", "1"
+    )
+    found = figures(document)
+    assert len(found) == 3
+    assert 0 < found["rows that the worst page reads"]["ratio"] < 10
+    assert any("/customers" in note and "/poles" in note for note in document["notes"])
+
+
 def test_the_chain_step_by_step() -> None:
     document = report("chain.py", "--only", "steps", "--orders", "20", "--meters", "5", *NO_PEER)
     assert figures(document)["steps: whole chain, one process"]["ours"] > 0

@@ -134,5 +134,6 @@ grids = Table(
         name="ck_grids_thresholds",
     ),
     Index("ix_grids_organization_id", "organization_id"),
+    Index("ix_grids_organization_id_id", "organization_id", "id"),
     Index("ux_grids_name", text("lower(btrim(name))"), unique=True, postgresql_where=text("deleted_at is null")),
 )

@@ -62,6 +62,8 @@ poles = Table(
     UniqueConstraint("external_reference", name="UQ_67112e4334d7090a571d2fff42a"),
     CheckConstraint("external_reference ~ '^[0-9]{1,10}$'", name="ck_poles_tag"),
     Index("idx_poles_rls_organization_id", "rls_organization_id"),
+    Index("ix_poles_rls_organization_id_id", "rls_organization_id", "id"),
+    Index("ix_poles_grid_id_id", "grid_id", "id"),
     Index("ix_poles_grid_id", "grid_id"),
 )
 
@@ -90,6 +92,8 @@ dcus = Table(
     CheckConstraint("queue_buffer_length > 0", name="ck_dcus_queue_buffer_length"),
     Index("IDX_9c4f5693f52e6e5e51e1ca05af", "external_reference", "external_system", unique=True),
     Index("idx_dcus_rls_organization_id", "rls_organization_id"),
+    Index("ix_dcus_rls_organization_id_id", "rls_organization_id", "id"),
+    Index("ix_dcus_grid_id_id", "grid_id", "id"),
     Index("ix_dcus_grid_id", "grid_id"),
 )
 
@@ -106,6 +110,8 @@ routers = Table(
     Column("grid_id", Integer, ForeignKey("grids.id", name="FK_3c3ddc58369a9a8147776e39f40")),
     tenant("routers_rls_organization_id_fkey"),
     Index("idx_routers_rls_organization_id", "rls_organization_id"),
+    Index("ix_routers_rls_organization_id_id", "rls_organization_id", "id"),
+    Index("ix_routers_grid_id_id", "grid_id", "id"),
     Index("ix_routers_grid_id", "grid_id"),
     Index(
         "ux_routers_reference",
@@ -134,6 +140,8 @@ mppts = Table(
     tenant("mppts_rls_organization_id_fkey"),
     CheckConstraint("kw >= 0 and tilt between 0 and 90 and azimuth between -180 and 360", name="ck_mppts_panel"),
     Index("idx_mppts_rls_organization_id", "rls_organization_id"),
+    Index("ix_mppts_rls_organization_id_id", "rls_organization_id", "id"),
+    Index("ix_mppts_grid_id_id", "grid_id", "id"),
     Index("ix_mppts_grid_id", "grid_id"),
     Index(
         "ux_mppts_device",
