@@ -316,23 +316,34 @@ def test(number: int, manufacturer: int, is_long: bool, allow_unconfirmed: bool,
     return 0
 
 
+_BATCH_HELP = """Make one token per line: one JSON object in, {"token"} or {"error", "message"} out.
+
+The exit status stays 0; blank lines are skipped. Members of a line:
+
+\b
+  key    decoder_key; or dkga (02, 04) with vending_key, pan, key_type, sgc,
+         ti, krn, key_base_date; ea (07, 11)
+  token  class, subclass, rnd, base_date (1993, 2014, 2035),
+         issued_at (UTC) or tid
+  value  amount (classes 0.0 to 0.3), watts (2.0, 2.6),
+         or raw: the 16 bits as they are (any)
+
+\b
+Such as:
+  {"decoder_key": "0123456789ABCDEF", "class": 0, "subclass": 0, "rnd": 3,
+   "issued_at": "2024-03-15T10:30", "amount": 0.5}
+all on one line.
+"""
+
+
 @click.command(
+    help=_BATCH_HELP,
     epilog=examples(
         "nxt sts batch < orders.jsonl > tokens.jsonl",
-    )
+    ),
 )
 def batch() -> None:
-    r"""Make one token per line: one JSON object in, {"token"} or {"error", "message"} out; the exit status stays 0.
-
-    \b
-    key:     decoder_key; or dkga (02, 04) with vending_key, pan, key_type, sgc, ti, krn, key_base_date
-    and      ea (07, 11), base_date (1993, 2014, 2035)
-    token:   class, subclass, rnd, and issued_at (UTC) or tid
-    value:   amount (classes 0.0 to 0.3), watts (2.0, 2.6) or raw (16 bits as they are, any)
-    A line: {"decoder_key": "0123456789ABCDEF", "class": 0, "subclass": 0, "rnd": 3,
-             "issued_at": "2024-03-15T10:30", "amount": 0.5}
-    (all on one line)
-    """
+    """See the help text."""
     from nxt_entrypoints.cli.field.batch import token_of_line  # noqa: PLC0415 - keeps `--help` fast
     from nxt_entrypoints.cli.field.json_lines import answer_lines  # noqa: PLC0415 - as above
 
