@@ -47,6 +47,7 @@ class RunningRoles:
         valkey_url: An empty Valkey.
         series_url: A migrated series database, for the telemetry role.
         roles: Which.
+        security: Switches of the artifact that differ from the demo's.
     """
 
     def __init__(
@@ -56,11 +57,13 @@ class RunningRoles:
         series_url: str = _NO_SERIES,
         *,
         roles: Sequence[Role] = (Role.API,),
+        security: Mapping[str, object] | None = None,
     ) -> None:
         self.secrets: DemoSecrets = new_secrets()
         self._ports = {role: _free_port() for role in roles}
         self.urls: Mapping[Role, str] = {role: f"http://127.0.0.1:{port}" for role, port in self._ports.items()}
         self._stores = {"relational_url": relational_url, "valkey_url": valkey_url, "series_url": series_url}
+        self._security = security or {}
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._stop: asyncio.Event | None = None
@@ -139,6 +142,7 @@ class RunningRoles:
         environment = dict(role_environment(DemoAddresses(**addresses), self.secrets))
         artifact = json.loads(environment["NXT_CONFIG_JSON"])
         artifact["jobs"] = {"enabled": False}
+        artifact["security"] |= self._security
         artifact["capabilities"]["fieldOperations"] = {"enabled": True}
         artifact["capabilities"]["automation"] = {"enabled": True, "solver": {"provider": "bundled"}}
         environment["NXT_CONFIG_JSON"] = json.dumps(artifact)
