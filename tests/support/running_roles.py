@@ -163,9 +163,9 @@ class RunningRoles:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Drop the lines that thousands of requests would write; warnings and worse remain."""
+    """Drop the lines that thousands of requests would write; those about defects remain."""
     before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     try:
         yield
     finally:

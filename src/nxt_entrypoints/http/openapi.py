@@ -13,7 +13,6 @@ from apispec import APISpec
 
 from nxt_domain.shared.idempotency import LONGEST_KEY
 from nxt_entrypoints.http.errors import PHRASES
-from nxt_entrypoints.http.rate_limit import WINDOW_S
 from nxt_entrypoints.http.results import FILES, Reply, Text
 from nxt_entrypoints.http.routes import Guard, Route
 from nxt_entrypoints.http.schemas import JsonDict, Schemas, without_none
@@ -159,7 +158,7 @@ def _errors(route: Route) -> dict[int, str]:
     if route.takes("body") or route.takes("upload"):
         found[413] = PHRASES[413]
     if route.limit is not None:
-        found[429] = f"Too many calls of this address; counted over {WINDOW_S} s, together with `{route.limit}`."
+        found[429] = "More calls a minute than `security.publicRequestsPerMinute` grants one address, 30 by default."
     found |= route.errors
     if route.is_keyed:
         found |= {400: found.get(400, PHRASES[400]), 409: _or(found.get(409), f"{_KEY_CONFLICT}.")}

@@ -138,7 +138,11 @@ def run(world: World, role: Role, path: str, method: str, *, cases: int) -> None
         _protect_header(case, world)
         headers = world.headers(role, data.draw(st.sampled_from(CALLERS)))
         answer = case.call(
-            base_url=world.roles.urls[role], session=world.session, headers=headers, allow_redirects=False
+            base_url=world.roles.urls[role],
+            session=world.session,
+            headers=headers,
+            allow_redirects=False,
+            timeout=60,
         )
         _no_failure(role, path, method, answer)
         if answer.content or answer.status_code >= 400:
