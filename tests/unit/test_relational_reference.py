@@ -157,3 +157,44 @@ def test_enumerations_are_word_for_word() -> None:
         "ledger_entry_type_enum",
     }  # fmt: skip
     assert ours["shadow_attribute_enum"] == ["relay", "power_limit"]
+
+
+# New pairs that the additions of section 14 connect.
+_PAIRS = [
+    frozenset((name, fact["references"].partition("(")[0]))
+    for name in BUILT
+    for fact in FACTS["tables"][name].get("foreign_keys", [])
+]
+
+
+def test_no_second_path_between_two_tables() -> None:
+    """[REL-115] [REL-188] Embedding needs no hint where it needs none today, and no table joins two others by key."""
+    ours: dict[frozenset[str], int] = {}
+    for table in metadata.tables.values():
+        if table.schema is None:
+            for key in table.foreign_keys:
+                pair = frozenset((table.name, key.column.table.name))
+                ours[pair] = ours.get(pair, 0) + 1
+        assert sum(bool(column.foreign_keys) for column in table.primary_key) < 2, table
+    assert {pair for pair, count in ours.items() if count > 1} <= {p for p in _PAIRS if _PAIRS.count(p) > 1}
+
+
+def test_instants_have_zones() -> None:
+    """[REL-11] [REL-134] Also the five columns that had none."""
+    zoneless = [
+        column
+        for table in metadata.tables.values()
+        for column in table.columns
+        if "TIMESTAMP" in str(column.type) and not getattr(column.type, "timezone", False)
+    ]
+    assert zoneless == []
+
+
+def test_rows_go_with_few_others() -> None:
+    """[REL-16] [REL-14] Deleting cascades to hops, shadows, secrets, requests and steps; elsewhere it is refused."""
+    cascades = {
+        table.name for table in metadata.tables.values() for key in table.foreign_keys if key.ondelete is not None
+    }
+    assert cascades == {
+        "ussd_session_hops", "meter_shadows", "meter_secrets", "interaction_requests", "provisioning_job_steps",
+    }  # fmt: skip

@@ -48,5 +48,6 @@ async def check_up(subject: Subject) -> Sequence[Finding]:
     if subject.settings is not None:
         checks += vendors.live(subject.settings, subject.relational_url)
         if subject.relational_url:
+            checks.append(stores.deployment(subject.relational_url, subject.settings.artifact.deployment))
             checks.append(tokens.keyless_meters(subject.settings, subject.relational_url))
     return [finding for findings in await asyncio.gather(*checks) for finding in findings]

@@ -13,6 +13,7 @@ import psycopg
 import redis.asyncio as redis
 from sqlalchemy.exc import SQLAlchemyError
 
+from nxt_adapters.supabase.deployment import deployment_faults
 from nxt_adapters.supabase.engine import create_engine
 from nxt_adapters.supabase.secret_store import PostgresSecretStore
 from nxt_adapters.system.secret_box import AesGcmBox
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from nxt_entrypoints.database.migrate import Plane
+    from nxt_entrypoints.settings.artifact import Deployment
 
 _TIMEOUT_S = 5
 _POSTGRES_LEAST = 15
@@ -114,6 +116,20 @@ def _listed(what: str, faults: Sequence[str], fine: str, advice: str) -> Finding
     more = f" and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
     detail = "; ".join(faults[:_SHOWN]) + more if faults else fine
     return Finding(what=what, ok=not faults, detail=detail, advice=advice)
+
+
+async def deployment(url: str, names: Deployment) -> list[Finding]:
+    """Say whether the database knows the platform's ids as the configuration does [API-200]."""
+    engine = create_engine(url, pool_size=1, application_name="nxt doctor")
+    try:
+        faults = await deployment_faults(
+            engine, admin_organization_id=names.admin_organization_id, system_wallet_id=names.system_wallet_id
+        )
+    except SQLAlchemyError:
+        return []  # the database's own findings say what is wrong
+    finally:
+        await engine.dispose()
+    return [_listed("platform", faults, "known as configured", "run: nxt db seed")]
 
 
 async def secrets(url: str, data_keys: str) -> list[Finding]:

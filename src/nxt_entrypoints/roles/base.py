@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 
 import structlog
 from aiohttp import web
 from prometheus_client import REGISTRY
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
+from nxt_adapters.supabase.deployment import deployment_faults
 from nxt_domain.identity.use_cases import AuthenticateService
 from nxt_entrypoints.container import Container
 from nxt_entrypoints.http.app import HttpSettings
@@ -42,6 +44,7 @@ class Process:
         self.ports: dict[Role, int] = {}
         self._stack = AsyncExitStack()
         self._loops: dict[str, asyncio.Task[None]] = {}
+        self._faults: Sequence[str] = ()
 
     async def __aenter__(self) -> Process:
         await self._stack.__aenter__()
@@ -50,6 +53,7 @@ class Process:
         self._stack.push_async_callback(self.container.http_session().close)
         await self.container.wake_ups().start()
         self._stack.push_async_callback(self.container.wake_ups().stop)
+        await self._look_at_deployment()
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -112,7 +116,7 @@ class Process:
         """Probe the primary database, Valkey and whatever else a role uses."""
         return Readiness(
             probes={"primary_db": self._primary_db, "valkey": self._valkey, **probes},
-            warnings=lambda: self.settings.warnings,
+            warnings=lambda: [*self.settings.warnings, *self._faults],
         )
 
     def internal_gate(self) -> Gate:
@@ -121,6 +125,18 @@ class Process:
             is_required=self.settings.artifact.security.internal_auth == "required"
         )
         return Gate(service=service)
+
+    async def _look_at_deployment(self) -> None:
+        """Warn of ids that the database knows otherwise [API-200]; a database that is away is readiness' business."""
+        names = self.settings.artifact.deployment
+        with suppress(SQLAlchemyError):
+            self._faults = await deployment_faults(
+                self.container.engine(),
+                admin_organization_id=names.admin_organization_id,
+                system_wallet_id=names.system_wallet_id,
+            )
+        for fault in self._faults:
+            _log.warning(fault, code="DEPLOYMENT_DIFFERS")
 
     async def _primary_db(self) -> None:
         async with self.container.engine().connect() as connection:
