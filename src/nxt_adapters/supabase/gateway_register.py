@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.changing import change_rows
 from nxt_adapters.supabase.grid_register import PostgresGridRegister
-from nxt_adapters.supabase.scoping import among, columns_of, owned_by, page_of
+from nxt_adapters.supabase.scoping import among, columns_of, owned_by, page_of_all, page_within
 from nxt_adapters.supabase.tables import (
     dcus,
     metering_hardware_imports,
@@ -48,10 +48,14 @@ class PostgresGatewayRegister:
 
     async def page(self, window: Window, *, grid_id: int | None = None) -> Page[DcuView]:
         """See ``GatewayRegister.page``."""
-        query: Select[tuple[object, ...]] = select(*_DCU).where(*self._live())
-        if grid_id is not None:
-            query = query.where(dcus.c.grid_id == grid_id)
-        return await page_of(self._connection, query, dcus.c.id, window, lambda row: DcuView(**row))
+        owned, live = self._live()
+        query: Select[tuple[object, ...]] = select(*_DCU).where(live)
+        if grid_id is None:
+            return await page_of_all(self._connection, query, self._scope, dcus, window, lambda row: DcuView(**row))
+        group = dcus.c.grid_id, grid_id
+        return await page_within(
+            self._connection, query.where(owned), group, dcus.c.id, window, lambda row: DcuView(**row)
+        )
 
     async def many(self, dcu_ids: Collection[int]) -> Mapping[int, DcuWithGrid]:
         """See ``GatewayRegister.many``; two statements."""

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.changing import change_rows
-from nxt_adapters.supabase.scoping import among, columns_of, fields_of, owned_by, page_of, rows_of
+from nxt_adapters.supabase.scoping import among, columns_of, fields_of, owned_by, page_of_all, rows_of
 from nxt_adapters.supabase.tables import grids, organizations
 from nxt_domain.grids.views import GridView, GridWithOrganization, OrganizationView
 from nxt_domain.identity.scope import Scope
@@ -48,10 +48,10 @@ class PostgresGridRegister:
 
     async def page(self, window: Window, *, grid_id: int | None = None) -> Page[GridView]:
         """See ``GridRegister.page``."""
-        query: Select[tuple[object, ...]] = select(*_GRID).where(*self._live())
+        query: Select[tuple[object, ...]] = select(*_GRID).where(grids.c.deleted_at.is_(None))
         if grid_id is not None:
             query = query.where(grids.c.id == grid_id)
-        return await page_of(self._connection, query, grids.c.id, window, lambda row: GridView(**row))
+        return await page_of_all(self._connection, query, self._scope, grids, window, lambda row: GridView(**row))
 
     async def lock(self, grid_ids: Collection[int]) -> Mapping[int, GridView]:
         """See ``GridRegister.lock``."""

@@ -7,7 +7,7 @@ from typing import TypeVar
 from sqlalchemy import Select, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nxt_adapters.supabase.scoping import columns_of, owned_by, page_of
+from nxt_adapters.supabase.scoping import columns_of, owned_by, page_of_all, page_within
 from nxt_adapters.supabase.tables import mppts, poles, routers
 from nxt_domain.grids.hardware_views import MpptView, PoleView, RouterView
 from nxt_domain.identity.scope import Scope
@@ -41,9 +41,9 @@ class PostgresInfrastructure:
         return await self._page(routers, RouterView, window, grid_id)
 
     async def _page(self, table: Table, view: type[T], window: Window, grid_id: int | None) -> Page[T]:
-        query: Select[tuple[object, ...]] = select(*columns_of(table, view)).where(
-            owned_by(self._scope, table.c.rls_organization_id), table.c.deleted_at.is_(None)
-        )
-        if grid_id is not None:
-            query = query.where(table.c.grid_id == grid_id)
-        return await page_of(self._connection, query, table.c.id, window, lambda row: view(**row))
+        query: Select[tuple[object, ...]] = select(*columns_of(table, view)).where(table.c.deleted_at.is_(None))
+        if grid_id is None:
+            return await page_of_all(self._connection, query, self._scope, table, window, lambda row: view(**row))
+        query = query.where(owned_by(self._scope, table.c.rls_organization_id))
+        group = table.c.grid_id, grid_id
+        return await page_within(self._connection, query, group, table.c.id, window, lambda row: view(**row))

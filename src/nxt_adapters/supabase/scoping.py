@@ -133,14 +133,14 @@ async def page_of_all(
         connection: Of the open transaction.
         query: All rows of the list, unordered and of any owner; selects the key as ``id``.
         scope: Whose rows.
-        table: Holds ``id`` and ``rls_organization_id``, with an index over both.
+        table: Holds ``id`` and ``rls_organization_id``, or ``organization_id``, with an index over both.
         window: Which part.
         make: Turns a row into an item.
     """
     if scope.is_platform:
         return await page_of(connection, query, table.c.id, window, make)
-    group = table.c.rls_organization_id, scope.organization_id
-    return await page_within(connection, query, group, table.c.id, window, make)
+    owner = table.c.rls_organization_id if "rls_organization_id" in table.c else table.c.organization_id
+    return await page_within(connection, query, (owner, scope.organization_id), table.c.id, window, make)
 
 
 def below(parents: Table, which: ColumnElement[bool], children: Select[Any], window: Window) -> Select[Any]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -75,7 +76,7 @@ def _reducer_of(kind: type) -> Callable[[Any], object]:
         (str | int | float, lambda value: value),
         (Mapping, _mapping),
         (Sequence, lambda value: [to_plain(item) for item in value]),
-        (Decimal, lambda value: msgspec.Raw(plain(value).encode())),
+        (Decimal, _number),
         (datetime, lambda value: iso_millis(value if value.tzinfo else value.replace(tzinfo=UTC))),
         (date, date.isoformat),
     )
@@ -85,6 +86,12 @@ def _reducer_of(kind: type) -> Callable[[Any], object]:
         raise TypeError(f"{kind.__name__} has no JSON form")
     _reducers[kind] = reduce
     return reduce
+
+
+@lru_cache(maxsize=4096)
+def _number(value: Decimal) -> msgspec.Raw:
+    """Write a number; the same fees, tariffs and zeros come again and again, and equal numbers are written alike."""
+    return msgspec.Raw(plain(value).encode())
 
 
 def _mapping(value: Mapping[object, object]) -> object:

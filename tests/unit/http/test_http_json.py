@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from nxt_domain.shared.money import Currency
+from nxt_domain.shared.money import Currency, plain
 from nxt_entrypoints.http.json import MAX_DIGITS, MalformedJson, decode, encode
 
 
@@ -120,6 +120,13 @@ def test_results_are_written_as_the_contract_wants() -> None:
         amount=Decimal("1E3"), currency=Currency.NGN, at=datetime(2026, 3, 10, 9, 15, 2, 123_000, tzinfo=UTC)
     )
     assert encode(result) == b'{"amount":1000,"currency":"NGN","at":"2026-03-10T09:15:02.123Z","token":null}'
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-1000, max_value=1000), st.integers(0, 5))
+def test_equal_numbers_are_written_alike(amount: Decimal, zeros: int) -> None:
+    """[R12] However they were stored, and whichever of them was seen first."""
+    padded = amount * Decimal(10) ** zeros / Decimal(10) ** zeros
+    assert encode([padded, amount]).decode() == f"[{plain(amount)},{plain(amount)}]"
 
 
 @attrs.frozen
