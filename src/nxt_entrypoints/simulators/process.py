@@ -16,6 +16,7 @@ from nxt_entrypoints.simulators.control import Clock, utc_now
 from nxt_entrypoints.simulators.fleet import Fleet, structure
 from nxt_entrypoints.simulators.flutterwave.simulator import Flutterwave, FlutterwaveConfig
 from nxt_entrypoints.simulators.http_server import HttpSide, encode_json
+from nxt_entrypoints.simulators.paystack.simulator import Paystack, PaystackConfig
 from nxt_entrypoints.simulators.sms.simulator import SmsConfig, SmsGateway
 from nxt_entrypoints.simulators.state import StateStore
 from nxt_entrypoints.simulators.sts.service import StsService, StsServiceConfig
@@ -38,6 +39,7 @@ class SimulatorsConfig:
         seed: start of every fault and all noise.
         chirpstack: the LoRaWAN network server.
         flutterwave: the payment gateway.
+        paystack: another payment gateway.
         victron: the solar plants.
         sms: the SMS gateway.
         supabase: the sign-in service.
@@ -51,6 +53,7 @@ class SimulatorsConfig:
     seed: int = 0
     chirpstack: ChirpStackConfig | None = None
     flutterwave: FlutterwaveConfig | None = None
+    paystack: PaystackConfig | None = None
     victron: VictronConfig | None = None
     sms: SmsConfig | None = None
     supabase: SupabaseConfig | None = None
@@ -108,6 +111,7 @@ class Simulators:
         self.urls: dict[str, str] = {}
         self.chirpstack: ChirpStack | None = None
         self.flutterwave: Flutterwave | None = None
+        self.paystack: Paystack | None = None
         self.victron: Victron | None = None
         self.sms: SmsGateway | None = None
         self.supabase: Supabase | None = None
@@ -137,6 +141,8 @@ class Simulators:
             self.chirpstack = ChirpStack(config.chirpstack, fleet, store, speed=speed, seed=seed, clock=clock)
         if config.flutterwave is not None:
             self.flutterwave = Flutterwave(config.flutterwave, store, speed=speed, seed=seed, clock=clock)
+        if config.paystack is not None:
+            self.paystack = Paystack(config.paystack, store, speed=speed, seed=seed, clock=clock)
         if config.victron is not None:
             self.victron = Victron(config.victron, fleet, seed=seed, clock=clock)
         if config.sms is not None:
@@ -150,6 +156,7 @@ class Simulators:
         parts: dict[str, Simulator | None] = {
             "chirpstack": self.chirpstack,
             "flutterwave": self.flutterwave,
+            "paystack": self.paystack,
             "victron": self.victron,
             "sms": self.sms,
             "supabase": self.supabase,

@@ -77,13 +77,18 @@ class Poster:
         return status is not None and 200 <= status < 300
 
     async def post_for_status(
-        self, body: bytes, *, content_type: str, params: Mapping[str, str] | None = None
+        self,
+        body: bytes,
+        *,
+        content_type: str,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> int | None:
-        """Like `post`, but return the HTTP status, or None when there was none."""
+        """Like `post`, but return the HTTP status, or None when there was none; ``headers`` are this body's own."""
         if not self.url or self._control.faults.down:
             return None
         copies = 2 if self._control.hits(self._control.faults.duplicate_rate) else 1
-        statuses = [await self._send(body, content_type, params) for _ in range(copies)]
+        statuses = [await self._send(body, content_type, params, headers or {}) for _ in range(copies)]
         return statuses[0]
 
     async def until_listening(self, longest_s: float) -> None:
@@ -108,10 +113,12 @@ class Poster:
         if self._control.hits(self._control.faults.reorder_rate):
             await asyncio.sleep(self._control.random.uniform(0.5, 1.0) * seconds / self._pace)
 
-    async def _send(self, body: bytes, content_type: str, params: Mapping[str, str] | None) -> int | None:
+    async def _send(
+        self, body: bytes, content_type: str, params: Mapping[str, str] | None, own_headers: Mapping[str, str]
+    ) -> int | None:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=self._timeout)
-        headers = self._headers | {"Content-Type": content_type}
+        headers = {**self._headers, **own_headers, "Content-Type": content_type}
         try:
             async with self._session.post(self.url, data=body, headers=headers, params=params) as answer:
                 await answer.read()

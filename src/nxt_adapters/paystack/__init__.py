@@ -1,0 +1,1 @@
+"""Paystack, a payment gateway: the second one behind the port, for the platform's account."""
