@@ -70,6 +70,21 @@ def test_a_write_with_the_service_key_is_an_intent_of_nobody(world: World) -> No
     assert _write(world, "service_role", "should_be_on = true") == [(world.tenants["A"]["meter"], "relay", 1, None)]
 
 
+def test_a_deployments_own_role_is_a_client_too(world: World) -> None:
+    """[R16] [REL-4] It has the policies of signed-in callers, by inheritance."""
+    world.session.execute("create role nxt_test_dashboard in role authenticated")
+    _act(world, "platform member")
+    world.session.execute("reset role")
+    expected = [(world.tenants["A"]["meter"], "relay", 1, world.everybody["platform member"].account)]
+    assert _write(world, "nxt_test_dashboard", "should_be_on = true") == expected
+
+
+def test_a_repair_by_the_owner_is_no_intent(world: World) -> None:
+    """[R16] Whoever migrates and restores speaks for nobody."""
+    world.session.execute("update meters set should_be_on = true, power_limit_should_be = 5")
+    assert world.session.execute(INBOX).fetchall() == []
+
+
 def test_the_products_own_projection_is_no_intent(world: World) -> None:
     """[R16] The domain writes these columns with what it registered."""
     assert _write(world, "nxt_app", "should_be_on = true, power_limit_should_be = 5") == []
