@@ -16,6 +16,7 @@ from nxt_adapters.internal.hardware_imports import ProvisioningRole
 from nxt_adapters.internal.hourly_reports import TelemetryRole
 from nxt_adapters.socketio.realtime import SocketIoRealtime
 from nxt_adapters.supabase.api_keys import PostgresApiKeys
+from nxt_adapters.supabase.contact_claims import PostgresContactClaims
 from nxt_adapters.supabase.engine import create_engine, for_reading
 from nxt_adapters.supabase.idempotency import PostgresIdempotencyKeys
 from nxt_adapters.supabase.identity import PostgresAccounts, PostgresGridOwners
@@ -296,6 +297,7 @@ class Container(containers.DeclarativeContainer):
         People,
         begin=begin,
         provider=identity_provider,
+        contacts=providers.Singleton(PostgresContactClaims, engine),
         clock=clock,
         deployment=artifact.deployment,
         charting=providers.Singleton(people_wiring.charting_tokens, settings, clock),

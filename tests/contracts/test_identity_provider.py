@@ -184,6 +184,7 @@ async def upstream() -> AsyncIterator[tuple[Upstream, GoTrueIdentityProvider]]:
     ("status", "body", "kind", "message"),
     [
         (422, {"error_code": "email_exists", "msg": "Taken"}, LoginTaken, "Taken"),
+        (422, {"msg": "Email address already registered by another user"}, LoginTaken, "already registered"),
         (422, {"message": "Weak"}, LoginRefused, "Weak"),
         (400, {"error_description": "Malformed"}, InvalidInput, "Malformed"),
         (404, {"error": "Gone"}, NotFound, "Gone"),

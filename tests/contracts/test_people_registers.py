@@ -24,6 +24,8 @@ from tests.support.people_world import (
     invitation,
 )
 
+from nxt_adapters.memory.contact_claims import MemoryContactClaims
+from nxt_adapters.supabase.contact_claims import PostgresContactClaims
 from nxt_domain.identity.logins import LoginChange, NewLogin
 from nxt_domain.identity.model import AccountType, MemberType, OrganizationType
 from nxt_domain.identity.people import Gender, GeneratorType, NewAgent, NewCustomer, NewTenant
@@ -267,3 +269,17 @@ async def test_chat_users_and_their_wallets(world: Any) -> None:
         await tx.accounts.close(accounts[0], at=AT)
         assert await chat.by_telegram_id("tg-1") is None
     assert agent.account_id == accounts[1]
+
+
+async def test_an_email_or_phone_is_one_attempts_at_a_time(world: Any) -> None:
+    """[API-171] [REL-100] Contract of ``ContactClaims``: whatever their case and plus; free again afterwards."""
+    claims = MemoryContactClaims() if isinstance(world, MemoryPeople) else PostgresContactClaims(world.pool)
+    async with claims.claimed(email="A@x.example", phone="+2348031234567") as first:
+        assert first is True
+        for email, phone in (("a@X.example", None), (None, "2348031234567"), ("b@x.example", "+2348031234567")):
+            async with claims.claimed(email=email, phone=phone) as second:
+                assert second is False
+        async with claims.claimed(email="b@x.example", phone=None) as other:
+            assert other is True
+    async with claims.claimed(email="a@x.example", phone=None) as again:
+        assert again is True

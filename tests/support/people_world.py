@@ -14,10 +14,12 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from nxt_adapters.gotrue.admin import GoTrueIdentityProvider
+from nxt_adapters.memory.contact_claims import MemoryContactClaims
 from nxt_adapters.memory.logins import MemoryIdentityProvider
 from nxt_adapters.memory.signing import MemorySigner
 from nxt_adapters.memory.unit_of_work import MemoryPlane
 from nxt_adapters.resilience import CallPolicy, RetryPolicy
+from nxt_adapters.supabase.contact_claims import PostgresContactClaims
 from nxt_adapters.supabase.engine import create_engine, psycopg_url
 from nxt_adapters.supabase.logins import PostgresIdentityProvider
 from nxt_adapters.supabase.tables import accounts, audits, grids, members, organizations, outbox_tasks, wallets
@@ -97,6 +99,7 @@ def people_of(world: Any, clock: Any, charting: Any = None) -> Any:
     return People(
         begin=providers.Object(world.begin),
         provider=providers.Object(world.provider),
+        contacts=providers.Object(world.contacts),
         clock=providers.Object(clock),
         deployment=providers.Object(Deployment(placeholder_email_domain="customers.invalid")),
         sign_in=providers.Object(None),
@@ -111,6 +114,7 @@ class MemoryPeople:
         self.plane = MemoryPlane()
         self.begin = self.plane.begin
         self.provider = Faults(MemoryIdentityProvider(self.plane.database))
+        self.contacts = MemoryContactClaims()
         self.services = people_of(self, self.plane.clock)
 
     async def found(self) -> None:
@@ -157,6 +161,7 @@ class PostgresPeople:
         self.pool = create_engine(url, pool_size=4)
         self.owner = create_async_engine(psycopg_url(url))
         self.provider = Faults(provider or PostgresIdentityProvider(self.pool, SystemClock()))
+        self.contacts = PostgresContactClaims(self.pool)
         self.services = people_of(self, SystemClock())
 
     def begin(self) -> SupabaseUnitOfWork:

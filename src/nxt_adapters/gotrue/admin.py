@@ -163,11 +163,16 @@ def _refusal(status: int, body: Mapping[str, Any]) -> DomainError:
         case 404:
             return NotFound(said)
         case 409 | 422:
-            return LoginTaken(said) if body.get("error_code") in _TAKEN else LoginRefused(said)
+            return LoginTaken(said) if _is_taken(body, said) else LoginRefused(said)
         case 408:
             return _away()
         case _:
             return UpstreamFailed("The identity provider refuses this system's credential or call")
+
+
+def _is_taken(body: Mapping[str, Any], said: str) -> bool:
+    # Older versions say it in words alone.
+    return body.get("error_code") in _TAKEN or "already" in said
 
 
 def _away() -> Unavailable:

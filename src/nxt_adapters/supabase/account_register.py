@@ -74,8 +74,10 @@ class PostgresAccountRegister:
             telegram_link_token=str(uuid.uuid4()),
         )
         await self._connection.execute(made.on_conflict_do_nothing(index_elements=[accounts.c.supabase_id]))
-        query = PERSON.where(accounts.c.supabase_id == login_id).with_for_update(of=accounts)
-        return _holder((await self._connection.execute(query)).mappings().one())
+        mine = accounts.c.supabase_id == login_id
+        # Two statements: the second one sees what was committed while the first one waited for the lock.
+        await self._connection.execute(select(accounts.c.id).where(mine).with_for_update())
+        return _holder((await self._connection.execute(PERSON.where(mine))).mappings().one())
 
     async def by_id(self, account_id: int) -> Holder | None:
         """See ``AccountRegister.by_id``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
@@ -171,6 +172,21 @@ class AccountRegister(Protocol):
 
     async def close(self, account_id: int, *, at: datetime) -> None:
         """Mark an account as deleted; the first mark stays [API-177]."""
+
+
+class ContactClaims(Protocol):
+    """Keeps two attempts to make somebody with the same e-mail or phone apart, in whichever processes they run.
+
+    An attempt takes several steps at two systems; without this, one could adopt what another is just making.
+    """
+
+    def claimed(self, *, email: str | None, phone: str | None) -> AbstractAsyncContextManager[bool]:
+        """Hold an e-mail and a phone while the context is open; the value is False when another attempt has them.
+
+        Args:
+            email: Compared without case.
+            phone: With or without plus.
+        """
 
 
 class PeopleRegister(Protocol):

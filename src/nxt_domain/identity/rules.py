@@ -223,6 +223,12 @@ def bare_phone(phone: str) -> str:
     return phone.removeprefix("+")
 
 
+def contact_keys(*, email: str | None, phone: str | None) -> Sequence[str]:
+    """Name an e-mail and a phone so that the same ones have the same names, in one order everywhere."""
+    named = [f"email:{email.lower()}" if email else None, f"phone:{bare_phone(phone)}" if phone else None]
+    return sorted(name for name in named if name)
+
+
 def same_contact(stored: str | None, given: str | None) -> bool:
     """Tell whether two e-mails or phones are the same, whatever their case and plus; absent ones never are."""
     if not stored or not given:

@@ -13,12 +13,13 @@ import attrs
 
 from nxt_adapters.gotrue.admin import GoTrueIdentityProvider
 from nxt_adapters.supabase.api_keys import PostgresApiKeys
+from nxt_adapters.supabase.contact_claims import PostgresContactClaims
 from nxt_adapters.supabase.engine import create_engine
 from nxt_adapters.supabase.identity import PostgresAccounts
 from nxt_adapters.supabase.logins import PostgresIdentityProvider
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
 from nxt_adapters.system.clock import SystemClock
-from nxt_domain.identity.ports import IdentityProvider
+from nxt_domain.identity.ports import ContactClaims, IdentityProvider
 from nxt_domain.identity.use_cases.make_people import EnrolMember
 from nxt_domain.identity.use_cases.operating import OperateKeys, OperateLogins, OperateTenants
 from nxt_domain.identity.use_cases.person_maker import PersonMaker
@@ -47,6 +48,7 @@ class Operating:
     tenants: OperateTenants
     keys: OperateKeys
     _begin: Callable[[], SupabaseUnitOfWork]
+    _contacts: ContactClaims
     _provider: Callable[[], tuple[IdentityProvider, int]]
 
     @property
@@ -58,7 +60,7 @@ class Operating:
     def enrol(self) -> EnrolMember:
         """Makes members."""
         provider, admin_organization_id = self._provider()
-        maker = PersonMaker(begin=self._begin, provider=provider, clock=SystemClock())
+        maker = PersonMaker(begin=self._begin, provider=provider, contacts=self._contacts, clock=SystemClock())
         return EnrolMember(
             begin=self._begin, provider=provider, maker=maker, admin_organization_id=admin_organization_id
         )
@@ -98,6 +100,7 @@ async def _operate(url: str, data: Path | None, work: Callable[[Operating], Awai
                 tenants=OperateTenants(begin),
                 keys=OperateKeys(keys=PostgresApiKeys(engine), accounts=PostgresAccounts(engine), clock=SystemClock()),
                 begin=begin,
+                contacts=PostgresContactClaims(engine),
                 provider=provider,
             )
         )

@@ -12,7 +12,7 @@ from nxt_adapters.gotrue.admin import GoTrueIdentityProvider
 from nxt_adapters.jwt.local_tokens import LocalTokens
 from nxt_adapters.jwt.signer import Rs256Signer
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
-from nxt_domain.identity.ports import IdentityProvider
+from nxt_domain.identity.ports import ContactClaims, IdentityProvider
 from nxt_domain.identity.use_cases.change_people import DeletePerson, UpdateAgent, UpdateCustomer, UpdateMember
 from nxt_domain.identity.use_cases.charting_tokens import IssueChartingTokens
 from nxt_domain.identity.use_cases.chat_accounts import FindChatUser, LinkTelegram
@@ -73,13 +73,14 @@ class People(containers.DeclarativeContainer):
 
     begin: providers.Dependency[UnitOfWorkFactory[SupabaseUnitOfWork]] = providers.Dependency()
     provider: providers.Dependency[IdentityProvider] = providers.Dependency()
+    contacts: providers.Dependency[ContactClaims] = providers.Dependency()
     clock: providers.Dependency[Clock] = providers.Dependency()
     deployment: providers.Dependency[Deployment] = providers.Dependency()
     sign_in: providers.Dependency[SignIn | None] = providers.Dependency()
     charting: providers.Dependency[IssueChartingTokens | None] = providers.Dependency()
 
     admin_organization_id = deployment.provided.admin_organization_id
-    maker = providers.Singleton(PersonMaker, begin=begin, provider=provider, clock=clock)
+    maker = providers.Singleton(PersonMaker, begin=begin, provider=provider, contacts=contacts, clock=clock)
     ensure_superadmin = providers.Singleton(
         EnsureSuperadmin, begin=begin, provider=provider, maker=maker, admin_organization_id=admin_organization_id
     )

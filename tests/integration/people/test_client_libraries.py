@@ -246,3 +246,30 @@ async def invited_token(project: Project) -> str:
     url = f"{project.url}/auth/v1/token?grant_type=password"
     async with project.http.post(url, json=body, headers={"apikey": project.anon}) as answer:
         return str((await answer.json())["access_token"])
+
+
+async def test_own_changes_reach_the_account(project: Project, js: SupabaseJs) -> None:
+    """[API-180] [API-169] The name at once, the phone by code, the e-mail when both addresses have confirmed."""
+    await set_password(project)
+    await js.open("desk", project.url, project.anon)
+    await js.call("desk", "auth.signInWithPassword", {"email": EMAIL, "password": PASSWORD})
+
+    async def account() -> tuple[str | None, str | None, str | None]:
+        async with project.container.unit_of_work() as tx:
+            (holder,) = await tx.accounts.holders(email="new@sunny.example", phone=None) or await tx.accounts.holders(
+                email=EMAIL, phone=None
+            )
+            return holder.person.full_name, holder.email, holder.phone
+
+    wish = {"email": "new@sunny.example", "phone": PHONE, "data": {"full_name": "Bola B."}}
+    await js.call("desk", "auth.updateUser", wish)
+    assert await account() == ("Bola B.", EMAIL, None)
+    code = (await project.message(PHONE, "phone_change"))["code"]
+    await js.call("desk", "auth.verifyOtp", {"phone": PHONE, "token": code, "type": "phone_change"})
+    for to, kind in ((EMAIL, "email_change_current"), ("new@sunny.example", "email_change")):
+        assert (await account())[1] == EMAIL
+        async with project.http.get((await project.message(to, kind))["link"], allow_redirects=False) as answer:
+            assert answer.status == 303
+    assert await account() == ("Bola B.", "new@sunny.example", PHONE.lstrip("+"))
+    taken = {"email": "new@sunny.example"}
+    assert (await js.call("desk", "auth.updateUser", taken))["user"]["email"] == "new@sunny.example"

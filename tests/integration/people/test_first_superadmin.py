@@ -18,7 +18,7 @@ DESK = NewLogin(full_name="The Desk", email="desk@platform.example", password="c
 
 
 def _ensure(world: Any) -> EnsureSuperadmin:
-    maker = PersonMaker(begin=world.begin, provider=world.provider, clock=SystemClock())
+    maker = PersonMaker(begin=world.begin, provider=world.provider, contacts=world.contacts, clock=SystemClock())
     return EnsureSuperadmin(begin=world.begin, provider=world.provider, maker=maker, admin_organization_id=PLATFORM_ID)
 
 

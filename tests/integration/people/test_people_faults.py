@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -146,3 +147,21 @@ async def test_a_commit_of_unknown_fate_never_costs_a_person_the_login(
     assert len(await world.messages()) == 1
     with pytest.raises(LoginTaken):
         await world.services.create_agent(ADA, AGENT)
+
+
+async def test_one_phone_makes_one_person_however_many_ask_at_once(world: Any) -> None:
+    """[API-171] [REL-23] Six attempts side by side: one agent or customer, one login, everybody else is refused."""
+    as_customer = attrs.evolve(CUSTOMER, email=None, phone=AGENT.phone)
+    attempts = [
+        world.services.create_agent(ADA, AGENT) if index % 2 else world.services.create_customer(ADA, as_customer)
+        for index in range(6)
+    ]
+    outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+    made = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    assert len(made) == 1
+    assert all(isinstance(outcome, LoginTaken | Conflict) for outcome in refused), refused
+    login = await login_of(world, "agent")
+    assert login.app_metadata["account_id"] == made[0].account_id
+    assert await world.account_ids() == [made[0].account_id]
+    assert (len(await world.messages()), await world.alerts()) == (1, [])

@@ -201,6 +201,7 @@ async def test_health_key_set_and_outage(url, http):
     """[API-44] [API-49] Open addresses; 503 while down, 500 on a simulated failure."""
     assert (await call(http, "GET", f"{url}/auth/v1/health", {}))[1]["name"] == "GoTrue"
     assert await call(http, "GET", f"{url}/auth/v1/.well-known/jwks.json", {}) == (200, {"keys": []})
+    assert await call(http, "GET", f"{url}/keys", {}) == (200, {"anon_key": ANON})
     await call(http, "PUT", f"{url}/control", json={"down": True})
     assert (await grant(http, url))[0] == 503
     await call(http, "PUT", f"{url}/control", json={"down": False, "error_rate": 1})

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager, suppress
 
 import attrs
 
-from nxt_domain.identity.logins import EMAIL_TAKEN, PHONE_TAKEN, Login, LoginChange, LoginRefused, LoginTaken
+from nxt_domain.identity.logins import EMAIL_TAKEN, PHONE_TAKEN, Login, LoginChange, LoginTaken
 from nxt_domain.identity.people import Holder
-from nxt_domain.identity.ports import IdentityProvider
+from nxt_domain.identity.ports import ContactClaims, IdentityProvider
 from nxt_domain.identity.rules import same_contact
 from nxt_domain.identity.use_cases.people_transaction import PeopleTransaction
 from nxt_domain.shared.alerts import alert
@@ -52,14 +52,21 @@ class PersonMaker:
     Args:
         begin: Opens a transaction.
         provider: Keeps logins.
+        contacts: Keeps attempts with the same e-mail or phone apart.
         clock: Tells the time.
     """
 
     def __init__(
-        self, *, begin: UnitOfWorkFactory[PeopleTransaction], provider: IdentityProvider, clock: Clock
+        self,
+        *,
+        begin: UnitOfWorkFactory[PeopleTransaction],
+        provider: IdentityProvider,
+        contacts: ContactClaims,
+        clock: Clock,
     ) -> None:
         self._begin = begin
         self._provider = provider
+        self._contacts = contacts
         self._clock = clock
 
     @asynccontextmanager
@@ -72,15 +79,18 @@ class PersonMaker:
             LoginTaken: The e-mail or phone is somebody's.
             DomainError: Of the step that failed.
         """
-        login, is_ours = await self._obtain(draft)
-        try:
-            account_id = await self._account(login)
-            await self._provider.update(login.id, LoginChange(app_metadata=draft.claims(account_id)))
-            yield Made(login=login, account_id=account_id)
-        except BaseException:
-            if is_ours:
-                await self._undo(login)
-            raise
+        async with self._contacts.claimed(email=draft.email, phone=draft.phone) as is_alone:
+            if not is_alone:
+                raise LoginTaken(EMAIL_TAKEN if draft.phone is None else PHONE_TAKEN)
+            login, is_ours = await self._obtain(draft)
+            try:
+                account_id = await self._account(login)
+                await self._provider.update(login.id, LoginChange(app_metadata=draft.claims(account_id)))
+                yield Made(login=login, account_id=account_id)
+            except BaseException:
+                if is_ours:
+                    await self._undo(login)
+                raise
 
     async def hold(self, tx: PeopleTransaction, made: Made) -> None:
         """Lock the account until the person's row is committed, and make sure that it is still nobody's.
@@ -95,7 +105,7 @@ class PersonMaker:
         half_made = await self._half_made(draft)
         try:
             return await draft.make(), half_made is None
-        except LoginRefused:
+        except LoginTaken:
             login = await self._left_behind(draft, half_made)
             if login is None:
                 raise

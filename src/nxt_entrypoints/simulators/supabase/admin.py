@@ -77,9 +77,9 @@ class Admin:
         return json_answer(self._desk.shown(await self._user(request)))
 
     async def _update(self, request: web.Request) -> web.Response:
-        user = await self._user(request)
         body = await self._desk.body(request)
-        user = await self._desk.save(await self._changed(user, body))
+        async with self._desk.changing:
+            user = await self._desk.save(await self._changed(await self._user(request), body))
         if body.get("email_confirm") or body.get("phone_confirm"):
             self._desk.mark(user.id, is_open=None)
         if user.banned_until is not None:

@@ -39,11 +39,12 @@ class OwnUser:
         return json_answer(self._desk.shown(user))
 
     async def _change(self, request: web.Request) -> web.Response:
-        user, _session = await self._desk.caller(request)
         body = await self._desk.body(request)
-        if body.get("password") is not None:
-            user = await self._with_password(user, body["password"])
-        user = await self._desk.save(attrs.evolve(user, user_metadata=merged(user.user_metadata, body.get("data"))))
+        async with self._desk.changing:
+            user, _session = await self._desk.caller(request)
+            if body.get("password") is not None:
+                user = await self._with_password(user, body["password"])
+            user = await self._desk.save(attrs.evolve(user, user_metadata=merged(user.user_metadata, body.get("data"))))
         email, phone = checked_email(body.get("email")), checked_phone(body.get("phone"))
         if email is not None and email != user.email:
             await self._ask_by_mail(user, email, request)

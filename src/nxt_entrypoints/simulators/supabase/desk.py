@@ -1,5 +1,6 @@
 """What all routes of the sign-in service share: users with their marks, sessions, mail, and who is calling."""
 
+import asyncio
 import hmac
 import uuid
 from typing import Any
@@ -47,7 +48,11 @@ class SupabaseConfig:
 
 @attrs.frozen(kw_only=True)
 class Desk:
-    """The service's state, and its ways to answer."""
+    """The service's state, and its ways to answer.
+
+    Attributes:
+        changing: Held from reading a login to writing it, so that no change is lost.
+    """
 
     config: SupabaseConfig
     users: UserStore
@@ -56,6 +61,7 @@ class Desk:
     store: StateStore
     control: ControlPlane
     clock: Clock
+    changing: asyncio.Lock = attrs.field(factory=asyncio.Lock)
 
     # -- requests -------------------------------------------------------------------------------
 

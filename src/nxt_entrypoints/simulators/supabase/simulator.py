@@ -20,7 +20,7 @@ __all__ = ["Supabase", "SupabaseConfig"]
 class Supabase:
     """GoTrue: sign-in by password, code and link, refresh, own user, sign-out, and the service role's routes.
 
-    Mails and text messages are read at ``GET /messages?to=``.
+    Mails and text messages are read at ``GET /messages?to=``, the public key at ``GET /keys``.
 
     Args:
         config: port, secrets, database.
@@ -68,6 +68,7 @@ class Supabase:
                 web.get("/auth/v1/.well-known/jwks.json", self._jwks),
                 web.options("/auth/v1/{path:.*}", self._preflight),
                 web.get("/messages", self._messages),
+                web.get("/keys", self._keys),
             ]
         )
 
@@ -102,6 +103,10 @@ class Supabase:
 
     async def _preflight(self, _request: web.Request) -> web.Response:
         return web.Response(status=204)
+
+    async def _keys(self, _request: web.Request) -> web.Response:
+        """Show the key that a dashboard is built with; it opens nothing by itself."""
+        return json_answer({"anon_key": self._desk.config.anon_key})
 
     async def _messages(self, request: web.Request) -> web.Response:
         """List what was sent to an e-mail or phone, newest last; without ``to`` to anybody."""
