@@ -120,7 +120,8 @@ def _is_led(table: Table, column: str) -> bool:
 
 @pytest.mark.parametrize("name", sorted(ADDITIONS["new_tables"]))
 def test_new_tables_have_the_specified_columns(name: str) -> None:
-    """[REL-145] to [REL-169] Each column of section 14, with its type and nullability."""
+    """Each column of section 14, with its type and nullability [REL-145, REL-149, REL-150, REL-151, REL-154, REL-155,
+    REL-156, REL-157, REL-158, REL-160, REL-163, REL-164, REL-165, REL-167, REL-168, REL-169]."""
     table = metadata.tables[name.removeprefix("public.")]
     facts = {fact["name"]: fact["definition"] for fact in ADDITIONS["new_tables"][name]}
     beyond = set(table.columns.keys()) - set(facts) - reviewed.NEW_TABLES_ADDED.get(name, set())
@@ -198,3 +199,44 @@ def test_rows_go_with_few_others() -> None:
     assert cascades == {
         "ussd_session_hops", "meter_shadows", "meter_secrets", "interaction_requests", "provisioning_job_steps",
     }  # fmt: skip
+
+
+BIG = {
+    "meter_interactions", "transactions", "autopilot_executions", "device_logs", "device_types", "devices",
+    "meter_state_events",
+}  # fmt: skip
+
+
+def test_keys_are_numbers_of_the_known_width() -> None:
+    """[REL-8] 64 bits where they always were, and in every new table; 32 elsewhere; no key is text."""
+    for table in metadata.tables.values():
+        if table.schema is None and "id" in table.columns:
+            is_big = table.name in BIG or table.name.startswith("pd_")
+            assert type_of(table.columns["id"]) == ("bigint" if is_big else "integer"), table
+        elif table.schema == "internal" and table.columns.get("id") is not None and table.name != "secrets":
+            assert type_of(table.columns["id"]) == "bigint", table
+
+
+def test_soft_deletion_has_its_marks() -> None:
+    """[REL-14] [REL-15] Gateways and poles have one too, others none beyond the deployed."""
+    marked = {table.name for table in metadata.tables.values() if "deleted_at" in table.columns}
+    assert marked == {
+        "accounts", "organizations", "grids", "connections", "connection_requested_meters", "meters", "mppts",
+        "routers", "pd_sites", "pd_site_submissions", "dcus", "poles",
+    }  # fmt: skip
+    assert {table.name for table in metadata.tables.values() if "is_deleted" in table.columns} == {"directive_batches"}
+
+
+def test_money_has_a_currency() -> None:
+    """[REL-133] [REL-135] Wallets and grids say theirs; an unknown tariff or balance is -1."""
+    for name in ("wallets", "grids"):
+        currency = metadata.tables[name].columns["currency"]
+        assert (type_of(currency), currency.nullable, default_of(currency)) == ("currency_enum", False, "NGN")
+    sentinels = [("orders", "tariff"), ("transactions", "balance_before"), ("transactions", "balance_after")]
+    assert {default_of(metadata.tables[table].columns[column]) for table, column in sentinels} == {"-1"}
+
+
+def test_no_table_of_a_former_generation_is_known() -> None:
+    """[REL-124] What is no table here, no adapter can read or write."""
+    former = {name for name, table in FACTS["tables"].items() if table["status"] != "live"}
+    assert former & {table.name for table in metadata.tables.values()} == set()

@@ -1,0 +1,127 @@
+"""What the database refuses by itself, with the states that the table gateway turns into answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from tests.support import databases
+from tests.support.databases import Unobtainable
+from tests.support.tenant_world import POINT, World
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[World]:
+    try:
+        with databases.fresh_database(databases.embedded_server(), "relational") as url:
+            made = World(url)
+            yield made
+            made.session.close()
+    except Unobtainable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def world(shared: World) -> Iterator[World]:
+    with shared.undone():
+        yield shared
+
+
+def test_an_unknown_word_of_an_enumeration_is_no_value(world: World) -> None:
+    """[REL-20] SQLSTATE 22P02, which is a bad request."""
+    with pytest.raises(psycopg.errors.InvalidTextRepresentation) as refused:
+        world.session.execute("update meters set meter_type = 'XXL'")
+    assert refused.value.sqlstate == "22P02"
+
+
+def test_a_tag_is_on_one_pole_alone(world: World) -> None:
+    """[REL-43] Also over grids: a unique violation, which is a conflict."""
+    pole = {"external_reference": "101", "grid_id": "$grid", "location_geom": POINT}
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        world.insert("poles", pole, world.tenants["B"])
+
+
+def test_a_period_is_paid_out_once(world: World) -> None:
+    """[REL-69] Unless the first attempt failed."""
+    payout = {
+        "proposed_amount": 5, "payout_status": "WAITING_FOR_APPROVAL", "grid_id": "$grid",
+        "started_at": "2026-05-01Z", "ended_at": "2026-06-01Z",
+    }  # fmt: skip
+    with pytest.raises(psycopg.errors.UniqueViolation), world.session.transaction():
+        world.insert("payouts", payout, world.tenants["A"])
+    world.session.execute("update payouts set payout_status = 'FAILED'")
+    world.insert("payouts", payout, world.tenants["A"])
+
+
+def test_a_meter_has_one_open_issue(world: World) -> None:
+    """[REL-74] The second must override or close the first."""
+    issue = {"meter_id": "$meter", "issue_type": "TAMPER"}
+    with pytest.raises(psycopg.errors.UniqueViolation), world.session.transaction():
+        world.insert("issues", issue, world.tenants["A"])
+    world.session.execute("update issues set issue_status = 'OVERRIDDEN', closed_at = now()")
+    world.insert("issues", issue, world.tenants["A"])
+
+
+def test_an_interaction_has_one_reason(world: World) -> None:
+    """[REL-55] Order, run or commissioning, and never two of them."""
+    command = {
+        "meter_id": "$meter", "meter_interaction_type": "READ_CREDIT", "origin": "BATCH",
+        "batch_execution_id": "$execution",
+    }  # fmt: skip
+    world.insert("meter_interactions", command, world.tenants["A"])
+    with pytest.raises(psycopg.errors.CheckViolation):
+        world.insert("meter_interactions", {**command, "meter_commissioning_id": "$commissioning"}, world.tenants["A"])
+
+
+def test_hardware_has_one_unfinished_job(world: World) -> None:
+    """[REL-165] A second one waits for the end of the first."""
+    job = {"kind": "REGISTER_METER", "protocol": "CALIN_V1", "external_reference": "47001771471"}
+    statement = (
+        "insert into internal.provisioning_jobs (kind, protocol, external_reference)"
+        " values (%(kind)s, %(protocol)s, %(external_reference)s)"
+    )
+    world.session.execute(statement, job)
+    with pytest.raises(psycopg.errors.UniqueViolation), world.session.transaction():
+        world.session.execute(statement, job)
+    world.session.execute("update internal.provisioning_jobs set status = 'SUCCEEDED'")
+    world.session.execute(statement, job)
+
+
+def test_a_newer_forecast_replaces_the_older(world: World) -> None:
+    """[REL-75] [REL-138] One row for a request; its key is compared to three decimals."""
+    world.session.execute("delete from solcast_cache where capacity_kwp <> 1")
+    upsert = """
+        insert into solcast_cache
+            (request_type, latitude, longitude, tilt, azimuth, capacity_kwp, install_date, response)
+        values ('FORECAST', 7.1, 4.1, 12, 180, 1.0004, '2026-01-01', '[1]')
+        on conflict (request_type, latitude, longitude, tilt, azimuth, capacity_kwp, install_date)
+        do update set response = excluded.response, created_at = now()
+    """
+    world.session.execute(upsert)
+    assert world.session.execute("select response from solcast_cache").fetchall() == [{"response": "[1]"}]
+
+
+def test_a_deleted_session_takes_its_hops_along(world: World) -> None:
+    """[REL-16] [REL-72] Nothing else goes with anything."""
+    world.session.execute("delete from ussd_sessions")
+    assert world.session.execute("select from ussd_session_hops").fetchall() == []
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        world.session.execute("delete from devices")
+
+
+def test_the_feed_has_eleven_tables_and_old_keys(world: World) -> None:
+    """[REL-112] Every kind of change; of an old row the primary key alone."""
+    rows = world.session.execute(
+        "select tablename::text as name from pg_publication_tables where pubname = 'supabase_realtime' order by 1"
+    )
+    assert [row["name"] for row in rows] == [
+        "customers", "dcus", "device_logs", "devices", "grids", "meter_commissionings", "meter_interactions",
+        "metering_hardware_imports", "meters", "orders", "wallets",
+    ]  # fmt: skip
+    kinds = world.session.execute(
+        "select pubinsert and pubupdate and pubdelete as all, ("
+        " select bool_and(relreplident = 'd') from pg_class c join pg_publication_rel r on r.prrelid = c.oid) as keys"
+        " from pg_publication where pubname = 'supabase_realtime'"
+    ).fetchone()
+    assert kinds == {"all": True, "keys": True}
