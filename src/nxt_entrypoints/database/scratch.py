@@ -25,6 +25,7 @@ _SCHEMAS = ("public", "internal", "messaging", "compat")
 _PROVIDER = "auth."
 # Written by a function of the database; guards look at their columns.
 _REPEATED = frozenset(f"compat.{name}" for name in ("orders", "meters", "grids", "wallets", "transactions"))
+_PARENTHESES = str.maketrans("", "", "()")
 # Schema, table or own name, part of a table, normal form.
 _CHECKS = """
     select n.nspname, c.relname, k.conname, pg_get_constraintdef(k.oid)
@@ -139,6 +140,11 @@ def _copy_definitions(connection: Connection, expected: Definitions) -> Mapping[
     return names
 
 
+def _ungrouped(form: str) -> str:
+    """Leave out parentheses: reading a dumped expression anew groups a chain of ANDs in another way."""
+    return form.translate(_PARENTHESES)
+
+
 def _compared(
     connection: Connection,
     kind: str,
@@ -166,7 +172,7 @@ def _compared(
         elif owner in known if part else schema in _SCHEMAS:
             found[f"{owner}.{part}" if part else owner] = form
     for name in sorted(wanted.keys() & found.keys()):
-        if wanted[name] != found[name]:
+        if _ungrouped(wanted[name]) != _ungrouped(found[name]):
             yield kind, name, f"is {found[name]}, expected {wanted[name]}"
     if tolerated is None:
         return
