@@ -171,6 +171,8 @@ class Chain:
             apply_delivery_events=container.apply_delivery_events(),
             process_gateway_events=container.process_gateway_events(),
             fulfil_top_up=container.fulfil_top_up(),
+            charge_by_ussd=container.charge_by_ussd(),
+            refund_suspense=container.refund_suspense(),
             realtime=container.realtime(),
             reports=container.telemetry_role(),
             forwards_reports=False,
