@@ -67,6 +67,7 @@ def _plan(first: int, houses: int) -> VillagePlan:
         site_id=str(500_000 + ordinal),
         gateways=(f"a84041ffff{ordinal:06x}",),
         houses=tuple(_house(first + index) for index in range(houses)),
+        chargers=(),
     )
 
 

@@ -47,6 +47,7 @@ from nxt_domain.orders.use_cases.place_order import OrderPlacement
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPublicOrder, InitialisePublicOrder
 from nxt_domain.orders.use_cases.reconcile import ReconcileGatewayOrders
 from nxt_domain.orders.use_cases.refund_suspense import RefundSuspense
+from nxt_domain.orders.use_cases.send_payout_draft import SendPayoutDraft
 from nxt_domain.orders.use_cases.settle_orders import SettleOrders
 from nxt_domain.orders.use_cases.ussd_purchase import ChargeByUssd, PlaceUssdOrder
 from nxt_domain.orders.use_cases.verification import PaymentVerification
@@ -57,7 +58,7 @@ from nxt_entrypoints.api.own_orders import VerifyOwnOrder
 from nxt_entrypoints.api.webhook_secrets import WebhookGuard
 from nxt_entrypoints.background import Background
 from nxt_entrypoints.settings.settings import Settings
-from nxt_entrypoints.wiring import identity, messages, metering, payments, plants
+from nxt_entrypoints.wiring import identity, messages, metering, payments, payouts, plants
 from nxt_entrypoints.wiring import people as people_wiring
 from nxt_entrypoints.wiring.money import Money
 from nxt_entrypoints.wiring.people import People
@@ -194,6 +195,7 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         placement=placement,
         accounts=merchant_accounts,
+        people=providers.Singleton(PostgresAccounts, engine),
         series=series_pool,
         wake_ups=wake_ups,
         system_wallet_id=artifact.deployment.system_wallet_id,
@@ -225,6 +227,8 @@ class Container(containers.DeclarativeContainer):
     )
     charge_by_ussd = providers.Singleton(ChargeByUssd, begin=begin, accounts=merchant_accounts, wake_ups=wake_ups)
     refund_suspense = providers.Singleton(RefundSuspense, begin=begin, accounts=merchant_accounts, clock=clock)
+    payout_drafts = providers.Singleton(payouts.drafts, settings)
+    send_payout_draft = providers.Singleton(SendPayoutDraft, begin=begin, drafts=payout_drafts)
     settle_orders = providers.Singleton(SettleOrders, begin=begin, top_ups=top_ups, clock=clock, wake_ups=wake_ups)
     fulfil_top_up = providers.Singleton(
         FulfilTopUp, begin=begin, top_ups=top_ups, complete=complete_top_up, clock=clock

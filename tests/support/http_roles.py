@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ from nxt_adapters.chirpstack.ingress import ChirpStackIngress, IngressMetrics
 from nxt_adapters.memory.database import MemoryClock
 from nxt_domain.grids.pbg_connections import Cell
 from nxt_domain.grids.use_cases.metering_hardware import PbgList
+from nxt_domain.orders.payouts import Payout
 from nxt_domain.orders.ports import PublicView
 from nxt_domain.orders.states import OrderStatus
 from nxt_domain.orders.suspense import Resolution, ResolutionState, SuspenseAction
@@ -19,7 +21,9 @@ from nxt_domain.orders.use_cases.move_money import BegunPayment
 from nxt_domain.orders.use_cases.public_orders import InitialisedPurchase, PublicPurchase
 from nxt_domain.orders.use_cases.reverse_order import Reversed
 from nxt_domain.orders.use_cases.show_lost_revenue import LostRevenue
+from nxt_domain.orders.use_cases.show_payout import ShownPayout
 from nxt_domain.telemetry.model import HourlyReport, RecordedReports
+from nxt_domain.wallets.payouts import PayoutStatus
 from nxt_entrypoints.api.app import build_api
 from nxt_entrypoints.api.webhook_secrets import WebhookGuard
 from nxt_entrypoints.http.app import HttpSettings
@@ -92,6 +96,22 @@ class Reports:
         return await self.record([])
 
 
+PAYOUT = Payout(
+    id=9,
+    created_at=datetime(2026, 2, 1, 6, tzinfo=UTC),
+    grid_id=70,
+    started_at=datetime(2025, 12, 31, 23, tzinfo=UTC),
+    ended_at=datetime(2026, 1, 31, 23, tzinfo=UTC),
+    status=PayoutStatus.WAITING_FOR_APPROVAL,
+    proposed_amount=Decimal("2781536.895"),
+    approved_amount=None,
+    external_reference=None,
+    draft_link=None,
+    details={"payout": Decimal("2781536.895")},
+    approved_by_account_id=None,
+)
+
+
 class Services:
     """The use cases of all roles."""
 
@@ -105,6 +125,9 @@ class Services:
         self.money.initialise_order.answer = BegunPayment(order_id=52, public_key="FLWPUBK_TEST-1")
         self.money.reverse_order.answer = Reversed(order_id=51, entry_id=9)
         self.money.show_lost_revenue.answer = LostRevenue()
+        self.money.draft_payout.answer = PAYOUT
+        self.money.change_payout.answer = PAYOUT
+        self.money.show_payout.answer = ShownPayout(payout=PAYOUT, grid=None, approved_by=None)
         self.money.resolve_suspense.answer = Resolution(
             entry_id=9,
             action=SuspenseAction.CREDIT,

@@ -190,6 +190,10 @@ SAMPLES: Mapping[str, Sample] = {
     ),
     "DELETE /user-admin/customer/{id}": Sample(path={"id": Of("customer")}),
     "GET /lost-revenue/{id}": Sample(path={"id": Of("grid")}),
+    "POST /payouts": Sample(
+        body={"grid_id": Of("grid"), "date_from": "2026-01-01T00:00:00+01:00", "date_to": "2026-02-01T00:00:00+01:00"}
+    ),
+    "PUT /payouts": Sample(body={"id": 9, "draft_link": "https://docs.example.org/1"}),
     "POST /orders/{id}/reverse": Sample(
         path={"id": Of("order")}, body={"reason": "Paid twice"}, not_for=frozenset({"platform TECH"})
     ),

@@ -23,6 +23,7 @@ from nxt_adapters.memory.notifications import MemoryNotificationQueue
 from nxt_adapters.memory.outbox import MemoryOutboxQueue, MemoryOutboxTable
 from nxt_adapters.memory.partners import MemoryPartnerRegister
 from nxt_adapters.memory.payments import MemoryPayments
+from nxt_adapters.memory.payouts import MemoryPayouts
 from nxt_adapters.memory.people import MemoryAccountRegister, MemoryChatAccounts
 from nxt_adapters.memory.plugins import StubPull, StubPush
 from nxt_adapters.memory.tenant import MemoryTenantRepositories
@@ -61,6 +62,7 @@ class MemoryUnitOfWork(MemoryPayments):
         self.grids = MemoryGridTwins(database)
         self.token_issues = MemoryTokenIssues(database)
         self.decoder_keys = MemoryDecoderKeys(database)
+        self.payouts = MemoryPayouts(database)
         self.messages = messages_of(self)
 
     def within(self, scope: Scope) -> MemoryTenantRepositories:

@@ -23,6 +23,7 @@ from nxt_adapters.supabase.notices import PostgresNotices
 from nxt_adapters.supabase.orders import PostgresOrders
 from nxt_adapters.supabase.outbox import PostgresOutbox
 from nxt_adapters.supabase.partner_register import PostgresPartnerRegister
+from nxt_adapters.supabase.payouts import PostgresPayouts
 from nxt_adapters.supabase.settlements import PostgresSettlementFailures, PostgresSettlements
 from nxt_adapters.supabase.state_events import PostgresStateEvents
 from nxt_adapters.supabase.suspense import PostgresSuspenseResolutions
@@ -131,6 +132,11 @@ class SupabaseUnitOfWork(PostgresTransaction):
     def ussd_sessions(self) -> PostgresUssdSessions:
         """Phone sessions."""
         return PostgresUssdSessions(self.connection)
+
+    @cached_property
+    def payouts(self) -> PostgresPayouts:
+        """Statements of grids."""
+        return PostgresPayouts(self.connection)
 
     @cached_property
     def suspense(self) -> PostgresSuspenseResolutions:

@@ -10,6 +10,7 @@ import attrs
 import structlog
 
 from nxt_domain.fieldwork.tracker import IssueTracker
+from nxt_domain.orders.use_cases.send_payout_draft import SendPayoutDraft
 from nxt_domain.shared.wakeups import Channel
 from nxt_entrypoints.http.operations import Probe
 from nxt_entrypoints.jobs.calendar import CALENDAR
@@ -118,6 +119,13 @@ def _tracker(process: Process) -> IssueTracker | None:
     return tracker
 
 
+def _payout_drafts(process: Process) -> SendPayoutDraft:
+    drafts = process.container.payout_drafts()
+    if drafts is not None:
+        process.on_close(drafts.close)
+    return process.container.send_payout_draft()
+
+
 def _start_relay(process: Process, reports: ReportReceiver | None) -> None:
     container = process.container
     receiver = reports
@@ -131,6 +139,7 @@ def _start_relay(process: Process, reports: ReportReceiver | None) -> None:
         fulfil_top_up=container.fulfil_top_up(),
         charge_by_ussd=container.charge_by_ussd(),
         refund_suspense=container.refund_suspense(),
+        send_payout_draft=_payout_drafts(process),
         realtime=container.realtime(),
         reports=receiver,
         forwards_reports=process.settings.jobs_enabled,

@@ -6,13 +6,17 @@ from dependency_injector import containers, providers
 
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
 from nxt_adapters.timescale.daily_use import TimescaleDailyUse
+from nxt_adapters.timescale.plant_history import TimescalePlantHistory
 from nxt_adapters.timescale.pool import SeriesPool
+from nxt_domain.identity.ports import Accounts
 from nxt_domain.orders.ports import MerchantAccounts
+from nxt_domain.orders.use_cases.make_payout import ChangePayout, DraftPayout
 from nxt_domain.orders.use_cases.move_money import InitialiseOrder, PlaceOrder
 from nxt_domain.orders.use_cases.place_order import OrderPlacement
 from nxt_domain.orders.use_cases.resolve_suspense import ResolveSuspense
 from nxt_domain.orders.use_cases.reverse_order import ReverseOrder
 from nxt_domain.orders.use_cases.show_lost_revenue import ShowLostRevenue
+from nxt_domain.orders.use_cases.show_payout import ShowPayout
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
 from nxt_domain.shared.wakeups import WakeUps
@@ -32,12 +36,19 @@ class Money(containers.DeclarativeContainer):
 
     series: providers.Dependency[SeriesPool] = providers.Dependency()
 
+    people: providers.Dependency[Accounts] = providers.Dependency()
+
     services = providers.Singleton(
         MoneyServices,
         place_order=providers.Singleton(PlaceOrder, begin=begin, placement=placement, wake_ups=wake_ups),
         initialise_order=providers.Singleton(
             InitialiseOrder, begin=begin, placement=placement, accounts=accounts, system_wallet_id=system_wallet_id
         ),
+        draft_payout=providers.Singleton(
+            DraftPayout, begin=begin, plants=providers.Singleton(TimescalePlantHistory, series), wake_ups=wake_ups
+        ),
+        change_payout=providers.Singleton(ChangePayout, begin=begin),
+        show_payout=providers.Singleton(ShowPayout, begin=begin, accounts=people),
         show_lost_revenue=providers.Singleton(
             ShowLostRevenue, begin=begin, use=providers.Singleton(TimescaleDailyUse, series), clock=clock
         ),

@@ -17,11 +17,14 @@ from tests.support.payments_stores import STORES, open_world, settle_all
 from tests.support.payments_world import SYSTEM_WALLET, PaymentsWorld
 
 from nxt_adapters.memory.grid_sales import MemoryDailyUse
+from nxt_adapters.memory.payouts import MemoryPlantHistory
 from nxt_domain.identity.model import MemberType
+from nxt_domain.orders.use_cases.make_payout import ChangePayout, DraftPayout
 from nxt_domain.orders.use_cases.move_money import InitialiseOrder, PlaceOrder
 from nxt_domain.orders.use_cases.resolve_suspense import ResolveSuspense
 from nxt_domain.orders.use_cases.reverse_order import ReverseOrder
 from nxt_domain.orders.use_cases.show_lost_revenue import ShowLostRevenue
+from nxt_domain.orders.use_cases.show_payout import ShowPayout
 from nxt_entrypoints.api.app import build_api
 from nxt_entrypoints.api.money_services import MoneyServices
 
@@ -65,6 +68,9 @@ async def api(village: PaymentsWorld, callers: IdentityWorld) -> AsyncIterator[A
             accounts=village.accounts,
             system_wallet_id=SYSTEM_WALLET,
         ),
+        draft_payout=DraftPayout(begin=village.begin, plants=MemoryPlantHistory(), wake_ups=village.wake_ups),
+        change_payout=ChangePayout(begin=village.begin),
+        show_payout=ShowPayout(begin=village.begin, accounts=callers.accounts),
         show_lost_revenue=ShowLostRevenue(begin=village.begin, use=MemoryDailyUse(), clock=village.clock),
         resolve_suspense=ResolveSuspense(
             begin=village.begin,
