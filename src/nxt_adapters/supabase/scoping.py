@@ -167,7 +167,7 @@ def rows_of(result: CursorResult[Any]) -> list[dict[str, Any]]:
     A call with many keywords is ten times faster when their names are the very objects that the function knows.
     """
     names = [intern(str(name)) for name in result.keys()]  # noqa: SIM118 - it is no mapping
-    return [dict(zip(names, row, strict=True)) for row in result]
+    return [dict(zip(names, row, strict=True)) for row in result.all()]
 
 
 def fields_of(row: Mapping[str, Any], view: type[Any], *, prefix: str = "") -> dict[str, Any]:
