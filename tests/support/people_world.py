@@ -15,12 +15,14 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from nxt_adapters.gotrue.admin import GoTrueIdentityProvider
 from nxt_adapters.memory.contact_claims import MemoryContactClaims
+from nxt_adapters.memory.idempotency import MemoryIdempotencyKeys
 from nxt_adapters.memory.logins import MemoryIdentityProvider
 from nxt_adapters.memory.signing import MemorySigner
 from nxt_adapters.memory.unit_of_work import MemoryPlane
 from nxt_adapters.resilience import CallPolicy, RetryPolicy
 from nxt_adapters.supabase.contact_claims import PostgresContactClaims
 from nxt_adapters.supabase.engine import create_engine, psycopg_url
+from nxt_adapters.supabase.idempotency import PostgresIdempotencyKeys
 from nxt_adapters.supabase.logins import PostgresIdentityProvider
 from nxt_adapters.supabase.tables import accounts, audits, grids, members, organizations, outbox_tasks, wallets
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
@@ -115,6 +117,7 @@ class MemoryPeople:
         self.begin = self.plane.begin
         self.provider = Faults(MemoryIdentityProvider(self.plane.database))
         self.contacts = MemoryContactClaims()
+        self.keys = MemoryIdempotencyKeys(self.plane.database)
         self.services = people_of(self, self.plane.clock)
 
     async def found(self) -> None:
@@ -162,6 +165,7 @@ class PostgresPeople:
         self.owner = create_async_engine(psycopg_url(url))
         self.provider = Faults(provider or PostgresIdentityProvider(self.pool, SystemClock()))
         self.contacts = PostgresContactClaims(self.pool)
+        self.keys = PostgresIdempotencyKeys(self.pool)
         self.services = people_of(self, SystemClock())
 
     def begin(self) -> SupabaseUnitOfWork:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import attrs
@@ -13,6 +14,7 @@ from nxt_domain.identity.logins import EMAIL_TAKEN, PHONE_TAKEN, Login, LoginCha
 from nxt_domain.identity.people import AccountView
 from nxt_domain.identity.rules import bare_phone, same_contact
 from nxt_domain.shared.errors import DomainError, InvalidInput, NotFound, Unavailable
+from nxt_domain.shared.idempotency import preparing
 
 
 @attrs.frozen(kw_only=True)
@@ -100,7 +102,7 @@ class MemoryIdentityProvider:
         self._refuse("delete")
         if any(account.supabase_id == login_id for account in self._accounts.values()):
             raise Unavailable("Database error deleting user")
-        async with MemoryTransaction(self._database) as tx:
+        async with self._begin() as tx:
             self._logins.pop(login_id, None)
             await tx.commit()
         self._answer("delete", None)
@@ -109,8 +111,14 @@ class MemoryIdentityProvider:
         """Tell a test what was stored."""
         return self._logins[login_id].password
 
+    @asynccontextmanager
+    async def _begin(self) -> AsyncIterator[MemoryTransaction]:
+        with preparing():
+            async with MemoryTransaction(self._database) as tx:
+                yield tx
+
     async def _store(self, stored: StoredLogin) -> None:
-        async with MemoryTransaction(self._database) as tx:
+        async with self._begin() as tx:
             self._logins[stored.login.id] = stored
             self._mirror(stored.login)
             await tx.commit()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Final
@@ -43,6 +45,7 @@ from nxt_domain.identity.passwords import fits, hash_password, require_password
 from nxt_domain.identity.rules import bare_phone
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.errors import Conflict, InvalidInput, NotFound
+from nxt_domain.shared.idempotency import preparing
 
 _INSTANT: Final = TIMESTAMP(timezone=True)
 # Not part of the schema that this system owns: on Supabase the table is the identity provider's.
@@ -92,7 +95,7 @@ class PostgresIdentityProvider:
 
     async def invite(self, email: str, *, full_name: str, redirect_to: str | None = None) -> Login:
         """See ``IdentityProvider.invite``."""
-        async with PostgresTransaction(self._engine) as tx:
+        async with self._begin() as tx:
             again = update(_users).where(_matches(email, None), _IS_OPEN).values(updated_at=self._clock.now())
             row = (await tx.connection.execute(again.returning(*_LOGIN))).mappings().one_or_none()
             await tx.commit()
@@ -111,7 +114,7 @@ class PostgresIdentityProvider:
     ) -> Login | None:
         """See ``IdentityProvider.find``."""
         wanted = _users.c.id == uuid.UUID(login_id) if login_id else _matches(email, phone)
-        async with PostgresTransaction(self._engine) as tx:
+        async with self._begin() as tx:
             query = select(*_LOGIN).where(wanted).order_by(_users.c.id).limit(1)
             row = (await tx.connection.execute(query)).mappings().one_or_none()
         return None if row is None else _login(row)
@@ -121,7 +124,7 @@ class PostgresIdentityProvider:
         values = await self._changes(change)
         statement = update(_users).where(_users.c.id == uuid.UUID(login_id)).values(**values).returning(*_LOGIN)
         try:
-            async with PostgresTransaction(self._engine) as tx:
+            async with self._begin() as tx:
                 row = (await tx.connection.execute(statement)).mappings().one_or_none()
                 await tx.commit()
         except Conflict as conflict:
@@ -133,13 +136,13 @@ class PostgresIdentityProvider:
     async def check(self, *, email: str | None, phone: str | None, password: str) -> Login | None:
         """See ``PasswordLogins.check``."""
         stored = select(*_LOGIN, _users.c.encrypted_password).where(_matches(email, phone)).limit(1)
-        async with PostgresTransaction(self._engine) as tx:
+        async with self._begin() as tx:
             row = (await tx.connection.execute(stored)).mappings().one_or_none()
         known = None if row is None else row["encrypted_password"]
         is_right = await asyncio.to_thread(fits, password, known or await _nobodys_hash())
         if row is None or not known or not is_right:
             return None
-        async with PostgresTransaction(self._engine) as tx:
+        async with self._begin() as tx:
             seen = update(_users).where(_users.c.id == row["id"]).values(last_sign_in_at=self._clock.now())
             await tx.connection.execute(seen)
             await tx.commit()
@@ -147,9 +150,16 @@ class PostgresIdentityProvider:
 
     async def delete(self, login_id: str) -> None:
         """See ``IdentityProvider.delete``."""
-        async with PostgresTransaction(self._engine) as tx:
+        async with self._begin() as tx:
             await tx.connection.execute(delete(_users).where(_users.c.id == uuid.UUID(login_id)))
             await tx.commit()
+
+    @asynccontextmanager
+    async def _begin(self) -> AsyncIterator[PostgresTransaction]:
+        """Open a transaction that belongs to no request: logins are another system's, in the eyes of use cases."""
+        with preparing():
+            async with PostgresTransaction(self._engine) as tx:
+                yield tx
 
     async def _insert(self, new: NewLogin) -> Login:
         values = {
@@ -160,7 +170,7 @@ class PostgresIdentityProvider:
             "raw_app_meta_data": {},
         }
         try:
-            async with PostgresTransaction(self._engine) as tx:
+            async with self._begin() as tx:
                 statement = insert(_users).values(**values).returning(*_LOGIN)
                 row = (await tx.connection.execute(statement)).mappings().one()
                 await tx.commit()

@@ -172,6 +172,19 @@ def working_on(claim: Claim) -> Iterator[None]:
         _at_work.reset(token)
 
 
+@contextmanager
+def preparing() -> Iterator[None]:
+    """Let transactions of this block belong to no claim: a repeat takes what they store up again, or back.
+
+    For work over two systems, whose last transaction alone says that it was done.
+    """
+    token = _at_work.set(None)
+    try:
+        yield
+    finally:
+        _at_work.reset(token)
+
+
 def claim_at_work() -> Claim | None:
     """Return the claim that the running code works for; None: it has none."""
     claim = _at_work.get()

@@ -15,6 +15,7 @@ from nxt_adapters.supabase.people_register import PostgresPeopleRegister
 from nxt_domain.identity.logins import LoginTaken, NewLogin
 from nxt_domain.identity.people import NewAgent, NewCustomer
 from nxt_domain.shared.errors import Conflict, Unavailable
+from nxt_domain.shared.idempotency import Claim, KeyRecord, keyed_request, working_on
 
 AWAY = Unavailable("The identity provider can't be reached")
 AGENT = NewAgent(full_name="Chidi", phone="+2348031234567", grid_id=UMUOKE)
@@ -165,3 +166,23 @@ async def test_one_phone_makes_one_person_however_many_ask_at_once(world: Any) -
     assert login.app_metadata["account_id"] == made[0].account_id
     assert await world.account_ids() == [made[0].account_id]
     assert (len(await world.messages()), await world.alerts()) == (1, [])
+
+
+@pytest.mark.parametrize("kind", CREATIONS)
+async def test_a_keyed_attempt_that_failed_can_be_sent_again(world: Any, kind: str) -> None:
+    """[REL-155] [API-171] What was taken back was not carried out: the same key begins anew, until it is done."""
+    request = keyed_request(scope="account:1", key="k-1", method="POST", path=f"/user-admin/{kind}", body=b"{}")
+    for fault in ({"update": AWAY}, {"update": AWAY, "delete": AWAY}):
+        world.provider.refusals = fault
+        claim = await world.keys.claim(request)
+        assert isinstance(claim, Claim)
+        with pytest.raises(Unavailable), working_on(claim):
+            await CREATIONS[kind](world)
+        await world.keys.release(claim)
+    world.provider.refusals = {}
+    claim = await world.keys.claim(request)
+    assert isinstance(claim, Claim)
+    with working_on(claim):
+        await CREATIONS[kind](world)
+    await world.keys.release(claim)
+    assert isinstance(await world.keys.claim(request), KeyRecord)

@@ -36,6 +36,7 @@ from nxt_domain.identity.use_cases.people_transaction import (
 from nxt_domain.shared.audit import Act
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.errors import Conflict
+from nxt_domain.shared.idempotency import preparing
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
 
 T = TypeVar("T")
@@ -85,12 +86,13 @@ class UpdateMember(_PeopleUseCase):
             NotFound: No such member or grid for this caller.
             Forbidden: The new role is above the caller's own.
         """
-        async with self._begin() as tx:
-            person, before = await self._load(tx.within(scope_of(caller)), caller, change)
-            login_id = login_of(person)
-            after = _changed(before, change)
-            await tx.within(scope_of(caller)).people.save_member(after)
-            await tx.commit()
+        with preparing():
+            async with self._begin() as tx:
+                person, before = await self._load(tx.within(scope_of(caller)), caller, change)
+                login_id = login_of(person)
+                after = _changed(before, change)
+                await tx.within(scope_of(caller)).people.save_member(after)
+                await tx.commit()
         try:
             claims = {"member_type": change.member_type.value}
             await self._provider.update(login_id, LoginChange(full_name=change.full_name, app_metadata=claims))
@@ -112,9 +114,10 @@ class UpdateMember(_PeopleUseCase):
         return person, member
 
     async def _restore(self, caller: Principal, before: MemberView) -> None:
-        async with self._begin() as tx:
-            await tx.within(scope_of(caller)).people.save_member(before)
-            await tx.commit()
+        with preparing():
+            async with self._begin() as tx:
+                await tx.within(scope_of(caller)).people.save_member(before)
+                await tx.commit()
 
 
 class UpdateAgent(_PeopleUseCase):
@@ -145,13 +148,14 @@ class UpdateCustomer(_PeopleUseCase):
             NotFound: No such customer for this caller.
             LoginRefused: The phone or e-mail is taken.
         """
-        async with self._begin() as tx:
-            people = tx.within(scope_of(caller)).people
-            person = await living(people, AccountType.CUSTOMER, change.id)
-            login_id = login_of(person)
-            before = _there(await people.customer(change.id))
-            await people.save_customer(_moved(before, change))
-            await tx.commit()
+        with preparing():
+            async with self._begin() as tx:
+                people = tx.within(scope_of(caller)).people
+                person = await living(people, AccountType.CUSTOMER, change.id)
+                login_id = login_of(person)
+                before = _there(await people.customer(change.id))
+                await people.save_customer(_moved(before, change))
+                await tx.commit()
         try:
             await self._provider.update(login_id, _contact(change))
         except BaseException:
@@ -161,9 +165,10 @@ class UpdateCustomer(_PeopleUseCase):
         return _answer(person)
 
     async def _restore(self, caller: Principal, before: CustomerView) -> None:
-        async with self._begin() as tx:
-            await tx.within(scope_of(caller)).people.save_customer(before)
-            await tx.commit()
+        with preparing():
+            async with self._begin() as tx:
+                await tx.within(scope_of(caller)).people.save_customer(before)
+                await tx.commit()
 
 
 class DeletePerson(_PeopleUseCase):
@@ -189,9 +194,10 @@ class DeletePerson(_PeopleUseCase):
             Forbidden: A member who ranks above the caller.
             Conflict: A customer whose connections still have meters.
         """
-        async with self._begin() as tx:
-            person = await self._close(tx, caller, kind, person_id)
-            await tx.commit()
+        with preparing():
+            async with self._begin() as tx:
+                person = await self._close(tx, caller, kind, person_id)
+                await tx.commit()
         if await self._ban(person):
             await self._record(_deleted(caller, person))
         return DeletedPerson(accountType=kind, full_name=person.full_name or "")

@@ -15,6 +15,7 @@ from nxt_domain.identity.use_cases.people_transaction import PeopleTransaction
 from nxt_domain.shared.alerts import alert
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.errors import DomainError, Unavailable
+from nxt_domain.shared.idempotency import preparing
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
 
 HALF_MADE = "HALF_MADE_PERSON"
@@ -137,17 +138,19 @@ class PersonMaker:
                 await self._undo(lost)
 
     async def _account(self, login: Login) -> int:
-        async with self._begin() as tx:
-            holder = await tx.accounts.ensure(login)
-            await tx.commit()
+        with preparing():
+            async with self._begin() as tx:
+                holder = await tx.accounts.ensure(login)
+                await tx.commit()
         _require_vacant(holder)
         return holder.account_id
 
     async def _undo(self, login: Login) -> None:
         try:
-            async with self._begin() as tx:
-                is_nobodys = await tx.accounts.discard(login.id)
-                await tx.commit()
+            with preparing():
+                async with self._begin() as tx:
+                    is_nobodys = await tx.accounts.discard(login.id)
+                    await tx.commit()
             # A commit of unknown fate may have made the person after all: then the login is theirs.
             if is_nobodys:
                 await self._provider.delete(login.id)
@@ -156,7 +159,7 @@ class PersonMaker:
 
     async def _call_for_help(self, login: Login, trouble: DomainError) -> None:
         # While the database is away nobody can be told; the next attempt adopts the login all the same.
-        with suppress(DomainError):
+        with suppress(DomainError), preparing():
             async with self._begin() as tx:
                 task = alert(
                     HALF_MADE,
