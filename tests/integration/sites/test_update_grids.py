@@ -13,7 +13,7 @@ from tests.support.http_roles import refusal
 from tests.support.identity_world import ADMIN, AGENT, CUSTOMER, LENDER, MEMBER
 from tests.support.sites_world import DELETED, FOREIGN, GRID, SECOND, SitesWorld
 
-from nxt_adapters.supabase.tables import dcus, grids
+from nxt_adapters.supabase.tables import dcus, grids, outbox_tasks
 from nxt_domain.grids.changes import CHANGEABLE
 from nxt_domain.grids.views import GridView
 from nxt_entrypoints.api.grid_fields import GridFields
@@ -76,6 +76,16 @@ async def test_the_weather_job(api: Any, world: SitesWorld) -> None:
         ("grid.update", FOREIGN, {"current_weather": None}, {"current_weather": "CLOUDS"}),
     ]
     assert await world.feed() == []
+
+
+async def test_the_automation_platform_hears_of_it(api: Any, world: SitesWorld) -> None:
+    """[API-92] [API-213] Where a grid's switch is on: one task of the outbox for each column that changed."""
+    on = {"id": GRID, "is_fs_on": True, "is_hps_on": True, "is_fs_on_notification_enabled": True}
+    for _ in range(2):
+        await put(api, world, [on, {"id": SECOND, "is_fs_on": True}])
+    [task] = await world.rows(outbox_tasks)
+    told = {name: task["payload"][name] for name in ("grid_id", "grid_name", "is_fs_on")}
+    assert (task["kind"], told) == ("GRID_STATE", {"grid_id": GRID, "grid_name": "Umuoke", "is_fs_on": True})
 
 
 async def test_an_empty_array(api: Any, world: SitesWorld) -> None:
