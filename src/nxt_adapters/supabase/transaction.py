@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -18,6 +20,9 @@ _CONFLICTS = {"23505": "ALREADY_EXISTS", "23503": "REFERENCE_MISSING", "40001": 
 _INVALID = {"23502", "23514", "22P02", "22003"}
 _UNAVAILABLE_CLASSES = ("08", "53", "57")
 _LOCK_OR_STATEMENT_TIMEOUT = {"55P03", "57014"}
+_WAITS_S = (0.2, 0.6)
+_PATIENCE_S = 1.0
+"""After so long nothing is tried again: with its last attempt, all of it ends within two seconds."""
 _CHANGED_NOTHING = text("select pg_current_xact_id_if_assigned() is null")
 _MARK_USED = text(
     """
@@ -87,12 +92,7 @@ class PostgresTransaction:
             _raise_translated(error)
 
     async def __aenter__(self) -> Self:
-        try:
-            self._connection = await self._engine.connect()
-        except DBAPIError as error:
-            _raise_translated(error)
-        except (OSError, TimeoutError, PoolTimeout) as error:
-            raise Unavailable("The database can't be reached") from error
+        self._connection = await _connected(self._engine)
         return self
 
     async def __aexit__(
@@ -110,6 +110,28 @@ class PostgresTransaction:
 
     async def _leave(self, connection: AsyncConnection) -> None:
         await _end_reading(connection)
+
+
+async def _connected(engine: AsyncEngine) -> AsyncConnection:
+    """Open a connection; a server that restarts gets further chances, since nothing was begun yet [REL-175]."""
+    started = time.monotonic()
+    for wait_s in _WAITS_S:
+        try:
+            return await _connected_at_once(engine)
+        except Unavailable:
+            if time.monotonic() - started > _PATIENCE_S:
+                raise
+        await asyncio.sleep(wait_s)
+    return await _connected_at_once(engine)
+
+
+async def _connected_at_once(engine: AsyncEngine) -> AsyncConnection:
+    try:
+        return await engine.connect()
+    except DBAPIError as error:
+        raise domain_error(error) or error from error
+    except (OSError, TimeoutError, PoolTimeout) as error:
+        raise Unavailable("The database can't be reached") from error
 
 
 async def _end_reading(connection: AsyncConnection) -> None:

@@ -31,7 +31,8 @@ from nxt_entrypoints.http.errors import (
 from nxt_entrypoints.http.guards import Gate
 from nxt_entrypoints.http.inputs import read_body, read_path, shape_of
 from nxt_entrypoints.http.observation import Exchange, HttpMetrics
-from nxt_entrypoints.http.once import REPLAYED, Once, named_request, replay
+from nxt_entrypoints.http.once import REPLAYED, Once, Work, named_request, replay
+from nxt_entrypoints.http.patience import patiently
 from nxt_entrypoints.http.rate_limit import RateLimiter
 from nxt_entrypoints.http.results import Text, respond
 from nxt_entrypoints.http.router import Router
@@ -133,7 +134,8 @@ class Dispatcher:
         upload = await receive_upload(request) if route.takes("upload") else None
         raw = b"" if route.takes("upload") else await receive(request, route.max_body)
         inputs = self._inputs(request, exchange, route, path=path, raw=raw, upload=upload)
-        work = partial(route.handler, **inputs)
+        handle = partial(route.handler, **inputs)
+        work: Work = handle if route.changes else partial(patiently, handle)
         named = named_request(request, route, exchange.principal, path=path, raw=raw, upload=upload)
         if named is None or self.once is None:
             return await respond(request, await work(), status=route.status, headers=headers)

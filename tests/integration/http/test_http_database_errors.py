@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import attrs
@@ -13,7 +13,9 @@ import psycopg
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from tests.support.running_roles import quiet
 
 from nxt_adapters.supabase.engine import create_engine
 from nxt_adapters.supabase.transaction import PostgresTransaction
@@ -35,6 +37,13 @@ async def run(body: Statements, services: AsyncEngine) -> None:
         for statement in body.statements:
             await tx.connection.execute(text(statement))
         await tx.commit()
+
+
+@pytest.fixture(autouse=True)
+def _without_tracebacks() -> Iterator[None]:
+    """Rendering them for a terminal takes longer than what is measured here."""
+    with quiet():
+        yield
 
 
 @pytest.fixture
@@ -93,6 +102,61 @@ async def test_a_connection_that_broke_is_no_defect(client: Any, relational_url:
         owner.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'nxt'")
     assert await running == (503, "UNAVAILABLE")
     assert await answer(client, "select 1") == (201, "")
+
+
+class Away:
+    """A server that restarts: it refuses some connections, or breaks some of them, and then is there again."""
+
+    def __init__(self, engine: AsyncEngine, url: str, *, refused: int = 0, broken: int = 0) -> None:
+        self._engine = engine
+        self._url = url
+        self.refused = refused
+        self.broken = broken
+        self.asked = 0
+
+    async def connect(self) -> Any:
+        self.asked += 1
+        if self.refused:
+            self.refused -= 1
+            raise OperationalError("connect", {}, psycopg.OperationalError("connection refused"))
+        connection = await self._engine.connect()
+        if self.broken:
+            self.broken -= 1
+            pid = (await connection.execute(text("select pg_backend_pid()"))).scalar_one()
+            with psycopg.connect(self._url, autocommit=True) as owner:
+                owner.execute("select pg_terminate_backend(%s)", (pid,))
+        return connection
+
+
+@route("GET", "/read", guard=Guard.PUBLIC, summary="Read", tags=())
+async def read(services: AsyncEngine) -> dict[str, int]:
+    async with PostgresTransaction(services) as tx:
+        return {"one": (await tx.connection.execute(text("select 1"))).scalar_one()}
+
+
+@pytest.mark.parametrize(
+    ("away", "status"),
+    [({"refused": 2}, 200), ({"refused": 9}, 503), ({"broken": 2}, 200), ({"broken": 9}, 503)],
+)
+async def test_reads_outlast_a_restart(relational_url: str, away: dict[str, int], status: int) -> None:
+    """[REL-175] Up to three attempts within two seconds, then 503."""
+    engine = create_engine(relational_url, pool_size=2)
+    server = Away(engine, relational_url, **away)
+    async with TestClient(TestServer(build_app("api", [read], server, gate=Gate()))) as client:
+        started = time.monotonic()
+        assert (await client.get("/read")).status == status
+        assert time.monotonic() - started < 4  # on a busy machine
+    await engine.dispose()
+
+
+async def test_writes_are_repeated_only_where_nothing_was_begun(relational_url: str) -> None:
+    """[REL-175] A refused connection is tried again; one that broke under way is not."""
+    engine = create_engine(relational_url, pool_size=2)
+    for away, expected in (({"refused": 2}, (201, "")), ({"broken": 1}, (503, "UNAVAILABLE"))):
+        server = Away(engine, relational_url, **away)
+        async with TestClient(TestServer(build_app("api", [run], server, gate=Gate()))) as client:
+            assert await answer(client, f"{BANK} ('Bay {len(away)}', '{sum(away.values())}')") == expected
+    await engine.dispose()
 
 
 async def test_an_exhausted_pool_is_told_before_the_caller_gives_up(client: Any, engine: AsyncEngine) -> None:
