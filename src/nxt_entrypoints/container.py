@@ -10,7 +10,6 @@ from aiohttp import ClientSession
 from dependency_injector import containers, providers
 from redis.asyncio import Redis
 
-from nxt_adapters.flutterwave.events import read_event
 from nxt_adapters.gotrue.sessions import GoTrueSessions
 from nxt_adapters.internal.hardware_imports import ProvisioningRole
 from nxt_adapters.internal.hourly_reports import TelemetryRole
@@ -55,7 +54,6 @@ from nxt_domain.orders.use_cases.verify_order import VerifyOrder
 from nxt_domain.shared.chain_audit_log import ChainAuditLog, VerifyAuditLog
 from nxt_domain.shared.ids import UlidFactory
 from nxt_entrypoints.api.own_orders import VerifyOwnOrder
-from nxt_entrypoints.api.webhook_secrets import WebhookGuard
 from nxt_entrypoints.background import Background
 from nxt_entrypoints.settings.settings import Settings
 from nxt_entrypoints.wiring import identity, messages, metering, payments, payouts, plants
@@ -206,9 +204,10 @@ class Container(containers.DeclarativeContainer):
     verify_order = providers.Singleton(
         VerifyOwnOrder, begin=begin, verify=providers.Singleton(VerifyOrder, begin=begin, verification=verification)
     )
-    webhook_guard = providers.Singleton(WebhookGuard, merchant_accounts, is_production=settings.provided.is_production)
+    webhook_guard = providers.Singleton(payments.webhook_guard, settings, merchant_accounts)
+    event_reader = providers.Singleton(payments.event_reader, settings)
     receive_gateway_event = providers.Singleton(
-        ReceiveGatewayEvent, begin=begin, read_event=providers.Object(read_event), wake_ups=wake_ups
+        ReceiveGatewayEvent, begin=begin, read_event=event_reader, wake_ups=wake_ups
     )
     process_gateway_events = providers.Singleton(
         ProcessGatewayEvents, begin=begin, verification=verification, clock=clock

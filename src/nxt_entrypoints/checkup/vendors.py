@@ -11,14 +11,13 @@ import aiohttp
 import psycopg
 
 from nxt_adapters.chirpstack import ChirpStackNetworkServer
-from nxt_adapters.flutterwave import gateway as flutterwave
 from nxt_adapters.gotrue.admin import GoTrueIdentityProvider
-from nxt_adapters.resilience import CallPolicy, HttpCaller, RetryPolicy
+from nxt_adapters.resilience import CallPolicy, RetryPolicy
 from nxt_adapters.victron.mqtt import VictronPlantMonitor
 from nxt_domain.orders.ports import UnknownPayment
 from nxt_domain.shared.errors import UpstreamFailed
 from nxt_entrypoints.checkup.findings import CLOCK_LIMIT_S, Finding, clock, look, now
-from nxt_entrypoints.wiring import messages, metering, people, plants
+from nxt_entrypoints.wiring import messages, metering, payments, people, plants
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -52,7 +51,8 @@ def live(settings: Settings, relational_url: str) -> list[Coroutine[Any, Any, Se
         advice = "check CHIRPSTACK_API_URL, CHIRPSTACK_API_TOKEN and CHIRPSTACK_API_TLS"
         checks.append(_one("ChirpStack", partial(_chirpstack, settings), advice))
     if capabilities.payments.enabled:
-        checks.append(_one("Flutterwave", partial(_flutterwave, settings), "check FLW_API and FLW_SECRET_KEY"))
+        name, prefix = ("Paystack", "PAYSTACK") if payments.uses_paystack(settings) else ("Flutterwave", "FLW")
+        checks.append(_one(name, partial(_payments, settings), f"check {prefix}_API and {prefix}_SECRET_KEY"))
     if messages.is_configured(settings):
         advice = "check AFRICASTALKING_USERNAME, AFRICASTALKING_API_KEY and AFRICASTALKING_API_URL"
         checks.append(_one("Africa's Talking", partial(_sms, settings), advice))
@@ -80,20 +80,16 @@ async def _chirpstack(settings: Settings) -> str:
         await server.close()
 
 
-async def _flutterwave(settings: Settings) -> str:
+async def _payments(settings: Settings) -> str:
     """Ask for a payment that nobody made: only who knows our key says that there is none."""
-    caller = HttpCaller(flutterwave.SYSTEM, _ONCE)
-    gateway = flutterwave.FlutterwaveGateway(
-        base_url=settings.text_or_none("FLW_API") or flutterwave.LIVE_API,
-        secret_key=settings.text("FLW_SECRET_KEY"),
-        caller=caller,
-    )
+    accounts = payments.merchant_accounts(settings, None, _ONCE)
     try:
-        await gateway.verify_by_reference(_NOBODYS_PAYMENT)
+        account = await accounts.for_organization(None)
+        await account.gateway.verify_by_reference(_NOBODYS_PAYMENT)
     except UnknownPayment:
         return "answers, and accepts the platform's key"
     finally:
-        await caller.close()
+        await accounts.close()
     return "answers, and knows a payment that nobody made"
 
 

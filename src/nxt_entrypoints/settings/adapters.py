@@ -173,6 +173,7 @@ TOKEN_VENDORS = (
 
 _PORTAL = ("CALIN_V1_URL", "CALIN_V1_COMPANY_NAME", "CALIN_V1_USERNAME", "CALIN_V1_PASSWORD")
 _FLUTTERWAVE = ("FLW_API", "FLW_PUBLIC_KEY", "FLW_SECRET_KEY")
+_PAYSTACK = ("PAYSTACK_API", "PAYSTACK_PUBLIC_KEY", "PAYSTACK_SECRET_KEY")
 
 SERVICES = (
     Adapter(
@@ -188,6 +189,7 @@ SERVICES = (
         needs=_in("AJ", *_FLUTTERWAVE),
         options=("FLW_WEBHOOK_SECRET",),
     ),
+    Adapter(id="paystack", port="payments.providers", needs=_in("AJ", *_PAYSTACK)),
     Adapter(
         id="exchangeratesapi",
         port="payments.exchangeRates",

@@ -27,6 +27,7 @@ _PREFIXES = (
     "HERMES_",
     "SUPABASE_",
     "FLW_",
+    "PAYSTACK_",
     "FLOW_XO_",
     "CALIN_",
     "CHIRPSTACK_",

@@ -16,7 +16,7 @@ from tests.support.identity_world import (
 
 from nxt_domain.messaging.model import DeliveryStatus, DeviceEvent
 from nxt_domain.shared.errors import Unavailable
-from nxt_entrypoints.api.webhook_secrets import WebhookGuard
+from nxt_entrypoints.api.webhook_secrets import WebhookGuard, WebhookProof
 
 
 async def test_a_webhook_is_stored_and_answered(api: Any, services: Services) -> None:
@@ -66,6 +66,23 @@ async def test_without_a_configured_secret(api: Any, services: Services) -> None
     assert (await api.post("/flutterwave/webhook", json={}, headers={"verif-hash": "x"})).status == 503
     services.webhook_guard = WebhookGuard(services.secrets, is_production=False)
     assert (await api.post("/flutterwave/webhook", json={})).status == 200
+
+
+async def test_a_gateway_that_signs_the_body(api: Any, services: Services) -> None:
+    """[PAY-68] The guard gets the bytes that were received, not what was read from them."""
+    body, signed = b'{ "event":"charge.success" }', "0f" * 64
+
+    def proves(proof: WebhookProof, secret: str) -> bool:
+        return (proof.body, proof.signature, secret) == (body, signed, HASH)
+
+    services.webhook_guard = WebhookGuard(services.secrets, is_production=True, proves=proves)
+    json_type = {"Content-Type": "application/json"}
+    for headers in ({}, {"x-paystack-signature": "00"}, {"verif-hash": HASH}):
+        assert (await api.post("/flutterwave/webhook", data=body, headers=headers | json_type)).status == 400
+    assert services.receive_gateway_event.calls == []
+    headers = {"X-Paystack-Signature": signed} | json_type
+    assert (await api.post("/flutterwave/webhook", data=body, headers=headers)).status == 200
+    assert services.receive_gateway_event.calls == [("platform", {"event": "charge.success"})]
 
 
 async def test_a_webhook_that_cannot_be_stored_is_delivered_again(api: Any, services: Services) -> None:

@@ -46,7 +46,7 @@ def test_the_message_has_the_documented_form(split, tmp_path):
         load(environ, Role.API)
     assert str(invalid.value) == (
         f"CONFIG INVALID: 3 problems (source: NXT_CONFIG_PATH={path})\n"
-        '  config  capabilities.payments.providers[0].provider: unknown "flutterwav" (known: flutterwave)\n'
+        '  config  capabilities.payments.providers[0].provider: unknown "flutterwav" (known: flutterwave, paystack)\n'
         "  config  capabilities.production.energyMonitoring: required, because production is enabled\n"
         '  env     FLW_SECRET_KEY: missing (required by payments provider "flutterwave", role api)'
     )

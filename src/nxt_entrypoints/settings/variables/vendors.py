@@ -20,6 +20,9 @@ MONEY = (
     variable("FLW_PUBLIC_KEY", "AJ", _TIER, "payment gateway: public key of the platform's account"),
     variable("FLW_SECRET_KEY", "AJ", _TIER, "payment gateway: secret key of the platform's account", secret=True),
     variable("FLW_WEBHOOK_SECRET", "A", _OPT, "payment gateway: secret hash of its webhook", secret=True),
+    variable("PAYSTACK_API", "AJ", _TIER, "Paystack: base URL", Url()),
+    variable("PAYSTACK_PUBLIC_KEY", "AJ", _TIER, "Paystack: public key of the platform's account"),
+    variable("PAYSTACK_SECRET_KEY", "AJ", _TIER, "Paystack: secret key; signs its webhooks, too", secret=True),
     variable("EXCHANGE_RATES_API_URL", "T", _TIER, "exchange rates: base URL", Url()),
     variable("EXCHANGE_RATES_API_KEY", "T", _TIER, "exchange rates: key", secret=True),
 )
