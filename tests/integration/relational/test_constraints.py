@@ -125,3 +125,22 @@ def test_the_feed_has_eleven_tables_and_old_keys(world: World) -> None:
         " from pg_publication where pubname = 'supabase_realtime'"
     ).fetchone()
     assert kinds == {"all": True, "keys": True}
+
+
+def test_survey_credentials_are_taken_and_never_kept(world: World) -> None:
+    """[REL-141] [R15] Both columns read null; an empty text asks for the secret's end, null for nothing."""
+    ids = world.tenants["A"]
+    world.session.execute("delete from internal.secret_inbox")
+    secret, client = "epicollect_contract_survey_secret", "epicollect_contract_survey_client_id"
+    for change in (f"{secret} = 's3cret', {client} = 'c1'", f"{secret} = '', formal_name = 'x'", f"{client} = null"):
+        world.session.execute(f"update organizations set {change} where id = %s", [ids["org"]])  # type: ignore[arg-type]  # changes of this test
+    kept = world.session.execute(f"select {secret}, {client} from organizations where id = %s", [ids["org"]])  # type: ignore[arg-type]  # as above
+    assert kept.fetchall() == [{secret: None, client: None}]
+    taken = world.session.execute(
+        "select purpose, owner_type, owner_id, plaintext from internal.secret_inbox order by id"
+    )
+    assert [tuple(row.values()) for row in taken] == [
+        ("SURVEY_CLIENT_SECRET", "organization", ids["org"], "s3cret"),
+        ("SURVEY_CLIENT_ID", "organization", ids["org"], "c1"),
+        ("SURVEY_CLIENT_SECRET", "organization", ids["org"], ""),
+    ]
