@@ -97,7 +97,7 @@ def test_its_owner_migrates_it_without_a_difference(hosted: Hosted) -> None:
 
 
 def test_sign_ups_have_accounts_and_clients_no_more_than_theirs(hosted: Hosted) -> None:
-    """[REL-97] [REL-98] [REL-5] [REL-96] [REL-109] The provider's own role writes logins and knows nothing of accounts."""
+    """[REL-97] [REL-98] [REL-5] [REL-96] [REL-109] The provider's role writes logins and knows no accounts."""
     migrate.upgrade(hosted.url, "relational")
     login = uuid4()
     with psycopg.connect(hosted.host_url, autocommit=True) as host:
