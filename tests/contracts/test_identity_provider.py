@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import text
 
 from nxt_adapters.gotrue.admin import GoTrueIdentityProvider
@@ -153,6 +155,18 @@ async def test_weak_passwords_are_refused(request: pytest.FixtureRequest, provid
     await provider.update(login.id, LoginChange(password="another one"))
 
 
+ODD = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=8)
+    | st.lists(st.none(), max_size=2)
+    | st.sampled_from(
+        ["2126-01-01T00:00:00Z", "2126-01-01T00:00:00.123456789Z", "2126-01-01 00:00:00", {"full_name": 5}, {}]
+    )
+)
+
+
 # -- the wire of Supabase Auth ----------------------------------------------------------------------
 
 
@@ -209,6 +223,25 @@ async def test_what_its_errors_mean(
     assert type(raised.value) is kind
     assert message in raised.value.message
     assert len(told.requests) == 1
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    user=st.fixed_dictionaries(
+        {"id": st.uuids().map(str)},
+        optional=dict.fromkeys(("email", "phone", "banned_until", "created_at", "user_metadata", "app_metadata"), ODD),
+    )
+)
+async def test_odd_fields_of_an_answer_break_nothing(
+    upstream: tuple[Upstream, GoTrueIdentityProvider], user: dict[str, Any]
+) -> None:
+    """[API-74] Property: what is not as expected counts as absent; times can always be compared."""
+    told, adapter = upstream
+    told.answer = web.json_response(user)
+    login = await adapter.find(login_id="u-1")
+    assert login is not None
+    assert login.id == user["id"]
+    assert login.is_banned(SystemClock().now()) in {True, False}
 
 
 async def test_what_is_sent(upstream: tuple[Upstream, GoTrueIdentityProvider]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -224,6 +224,7 @@ def _login(user: Mapping[str, Any]) -> Login:
         full_name=_text(names.get("full_name")) if isinstance(names, Mapping) else None,
         app_metadata=dict(claims) if isinstance(claims, Mapping) else {},
         banned_until=_instant(user.get("banned_until")),
+        created_at=_instant(user.get("created_at")),
     )
 
 
@@ -232,7 +233,10 @@ def _text(value: object) -> str | None:
 
 
 def _instant(value: object) -> datetime | None:
+    if not isinstance(value, str) or not value:
+        return None
     try:
-        return datetime.fromisoformat(value) if isinstance(value, str) and value else None
+        instant = datetime.fromisoformat(value)
     except ValueError:
         return None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

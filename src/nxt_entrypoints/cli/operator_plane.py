@@ -53,7 +53,7 @@ class Operating:
 
     @property
     def logins(self) -> OperateLogins:
-        """Lists members, locks them out, sets passwords."""
+        """Locks people out, sets passwords."""
         return OperateLogins(begin=self._begin, provider=self._provider()[0])
 
     @property

@@ -75,6 +75,7 @@ def seed(name: str | None, banks: Path | None, superadmin: str | None, full_name
 def _first_person(settings: Settings, email: str, full_name: str) -> MemberView | None:
     from nxt_domain.identity.logins import NewLogin  # noqa: PLC0415 - keeps `--help` fast
     from nxt_entrypoints.container import Container  # noqa: PLC0415 - needs the extra
+    from nxt_entrypoints.wiring.people import is_local  # noqa: PLC0415 - as above
 
     password = click.prompt("Password (empty: none yet)", hide_input=True, default="", show_default=False, err=True)
 
@@ -85,6 +86,8 @@ def _first_person(settings: Settings, email: str, full_name: str) -> MemberView 
             ensure: EnsureSuperadmin = container.people.ensure_superadmin()
             return await ensure(new)
         finally:
+            if not is_local(settings):
+                await container.identity_provider().close()
             await container.engine().dispose()
 
     return asyncio.run(run())

@@ -97,7 +97,7 @@ def list_all(organization: int | None, data: Path | None, as_json: bool) -> int:
     """List members, deleted ones included."""
     from nxt_entrypoints.cli.operator_plane import operate  # noqa: PLC0415 - needs the extra
 
-    people = operate(data, lambda operating: operating.logins.staff(organization_id=organization))
+    people = operate(data, lambda operating: operating.tenants.staff(organization_id=organization))
     emit([_facts(person) for person in people], as_json=as_json, lines=lambda: map(_line, people))
     return 0
 

@@ -23,7 +23,7 @@ _LONGEST_ID = 10
 
 
 class OperateTenants:
-    """Founds and lists organizations.
+    """Founds and lists organizations, and lists their members.
 
     Args:
         begin: Opens a transaction.
@@ -67,19 +67,6 @@ class OperateTenants:
                 after = page.next
         return found
 
-
-class OperateLogins:
-    """Lists members, and changes how people sign in.
-
-    Args:
-        begin: Opens a transaction.
-        provider: Keeps logins.
-    """
-
-    def __init__(self, *, begin: UnitOfWorkFactory[PeopleTransaction], provider: IdentityProvider) -> None:
-        self._begin = begin
-        self._provider = provider
-
     async def staff(self, *, organization_id: int | None = None) -> Sequence[Person]:
         """Return members by ascending id, of one organization or of all."""
         found: list[Person] = []
@@ -91,6 +78,19 @@ class OperateLogins:
                 found += page.items
                 after = page.next
         return found
+
+
+class OperateLogins:
+    """Changes how people sign in.
+
+    Args:
+        begin: Opens a transaction.
+        provider: Keeps logins.
+    """
+
+    def __init__(self, *, begin: UnitOfWorkFactory[PeopleTransaction], provider: IdentityProvider) -> None:
+        self._begin = begin
+        self._provider = provider
 
     async def lock(self, actor: Actor, who: str) -> Holder:
         """Forbid new sign-ins; tokens that are out work until they expire, but for routes that confirm the session.
