@@ -135,9 +135,12 @@ def world(valkey_server: ValkeyServer) -> Iterator[World]:
         server = databases.embedded_server()
     except Unobtainable as reason:
         pytest.skip(str(reason))
-    with databases.fresh_database(server, "relational") as url:
-        rows = TwoTenants(url)
-        with RunningRoles(url, valkey_server.url) as api:
+    with (
+        databases.fresh_database(server, "relational") as relational,
+        databases.fresh_database(server, "telemetry") as series,
+    ):
+        rows = TwoTenants(relational)
+        with RunningRoles(relational, valkey_server.url, series) as api:
             yield World(rows, api)
         rows.close()
 
@@ -165,6 +168,11 @@ def _is_kind_admitted(kind: str, route: Route) -> bool:
         case "reader":
             return row.member is not Reach.NONE and not route.changes
     return {"member": row.member, "key": row.key, "agent": row.agent, "customer": row.customer}[kind] is not Reach.NONE
+
+
+def is_answer(name: str, answer: Answer) -> bool:
+    """Tell an answer from a failure; some routes keep status 500 for a refusal that old clients know."""
+    return answer.status < 500 or ROUTES[name].statuses.get(json.loads(answer.content)["code"]) == answer.status
 
 
 async def test_strangers_get_401_and_change_nothing(world: World, session: aiohttp.ClientSession) -> None:
@@ -289,7 +297,7 @@ async def test_a_keyed_request_is_carried_out_once(world: World, session: aiohtt
         before = world.rows.snapshot()
         again = await world.call(session, name, caller, lambda thing: world.rows.own[thing.kind])
         is_same = (first.status, _value(first.content)) == (again.status, _value(again.content))
-        if not (is_same and again.is_replayed and first.status < 500) or world.rows.snapshot() != before:
+        if not (is_same and again.is_replayed and is_answer(name, first)) or world.rows.snapshot() != before:
             wrong.append((name, first, again))
     assert wrong == []
     assert len(keyed) > len(GUARDED) // 3
@@ -305,7 +313,7 @@ async def test_changes_that_are_repeated_change_nothing_more(world: World, sessi
             answers.append(await world.call(session, name, caller, lambda thing: world.rows.own[thing.kind]))
             answers.append(await _without_evidence(world))
         first, after_first, second, after_second = answers
-        assert first.status < 500, (name, first)
+        assert is_answer(name, first), (name, first)
         # Gone, or on its way: a repeat may be told so.
         assert second.status in {first.status, 404, 409}, (name, first, second)
         changed = [table for table in after_first if after_first[table] != after_second[table]]
