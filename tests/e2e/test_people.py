@@ -23,7 +23,7 @@ def nxt(product: Product) -> Any:
 
     def run(*arguments: str, stdin: str = "") -> Any:
         done = subprocess.run(
-            [*command(), *arguments, "--data", str(product.data), "--json"],
+            [*command(), *arguments, "--json"],  # the only one that runs in this home
             input=stdin,
             env=product.home.environment,
             capture_output=True,

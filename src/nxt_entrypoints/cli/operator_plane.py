@@ -30,7 +30,7 @@ from nxt_entrypoints.embedded.data_dir import kept_secret
 from nxt_entrypoints.settings.loader import load_settings
 from nxt_entrypoints.settings.roles import Role
 from nxt_entrypoints.simulators.supabase.sessions import project_key
-from nxt_entrypoints.supervisor.runfile import find
+from nxt_entrypoints.supervisor.runfile import NotRunning, find
 from nxt_entrypoints.wiring.people import gotrue, is_local
 
 T = TypeVar("T")
@@ -70,7 +70,8 @@ def operate(data: Path | None, work: Callable[[Operating], Awaitable[T]]) -> T:
     """Do something as an operator.
 
     Args:
-        data: Data directory of a running ``nxt up``; None: the services that the environment names.
+        data: Data directory of a running ``nxt up``; None: the services that the environment names, and where it names
+            none, the only ``nxt up`` that runs.
         work: Awaited with the use cases.
 
     Raises:
@@ -78,7 +79,19 @@ def operate(data: Path | None, work: Callable[[Operating], Awaitable[T]]) -> T:
         ConfigInvalid: The environment names no database or no identity provider.
         DomainError: What the work refuses.
     """
-    return asyncio.run(_operate(relational_url(data, None), data, work))
+    where = _only_running() if data is None and not _names_a_database() else data
+    return asyncio.run(_operate(relational_url(where, None), where, work))
+
+
+def _names_a_database() -> bool:
+    return any(os.environ.get(name) for name in ("NXT_DB_URL", "NXT_DB_HOST"))
+
+
+def _only_running() -> Path | None:
+    try:
+        return find(None).data
+    except NotRunning:
+        return None  # what is missing in the environment is told then
 
 
 async def _operate(url: str, data: Path | None, work: Callable[[Operating], Awaitable[T]]) -> T:

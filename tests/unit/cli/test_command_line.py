@@ -124,6 +124,13 @@ class TestExitStatus:
             assert err.startswith("nxt: nothing runs")
             assert err.count("\n") == 1
 
+    def test_operators_without_any_database_are_told_what_is_missing(self, nxt_command):
+        """[R54] Neither the environment nor a running `nxt up` names one: 78, in one message."""
+        for arguments in (["org", "list"], ["user", "list"], ["apikey", "list"]):
+            status, out, err = nxt_command(*arguments)
+            assert (status, out) == (78, "")
+            assert "NXT_DB_HOST" in err or "NXT_DB_URL" in err
+
     def test_downgrade_is_refused_with_the_reason(self, nxt_command):
         """[REL-173] Forward only."""
         status, _, err = nxt_command("db", "downgrade")
