@@ -173,7 +173,7 @@ class Chain:
             fulfil_top_up=container.fulfil_top_up(),
             charge_by_ussd=container.charge_by_ussd(),
             refund_suspense=container.refund_suspense(),
-            send_payout_draft=container.send_payout_draft(),
+            export_payout=container.export_payout(),
             realtime=container.realtime(),
             reports=container.telemetry_role(),
             forwards_reports=False,

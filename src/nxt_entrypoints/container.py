@@ -40,13 +40,14 @@ from nxt_domain.meters.use_cases.expire_interactions import ExpireInteractions
 from nxt_domain.meters.use_cases.release_suspended import ReleaseSuspended
 from nxt_domain.meters.use_cases.top_ups import TopUpCommands
 from nxt_domain.notifications.dispatch import DispatchSms
+from nxt_domain.orders.use_cases.export_payout import ExportPayout
 from nxt_domain.orders.use_cases.fulfil_top_up import FulfilTopUp
 from nxt_domain.orders.use_cases.gateway_events import ProcessGatewayEvents, ReceiveGatewayEvent
+from nxt_domain.orders.use_cases.generate_payouts import GeneratePayouts
 from nxt_domain.orders.use_cases.place_order import OrderPlacement
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPublicOrder, InitialisePublicOrder
 from nxt_domain.orders.use_cases.reconcile import ReconcileGatewayOrders
 from nxt_domain.orders.use_cases.refund_suspense import RefundSuspense
-from nxt_domain.orders.use_cases.send_payout_draft import SendPayoutDraft
 from nxt_domain.orders.use_cases.settle_orders import SettleOrders
 from nxt_domain.orders.use_cases.ussd_purchase import ChargeByUssd, PlaceUssdOrder
 from nxt_domain.orders.use_cases.verification import PaymentVerification
@@ -226,8 +227,9 @@ class Container(containers.DeclarativeContainer):
     )
     charge_by_ussd = providers.Singleton(ChargeByUssd, begin=begin, accounts=merchant_accounts, wake_ups=wake_ups)
     refund_suspense = providers.Singleton(RefundSuspense, begin=begin, accounts=merchant_accounts, clock=clock)
-    payout_drafts = providers.Singleton(payouts.drafts, settings)
-    send_payout_draft = providers.Singleton(SendPayoutDraft, begin=begin, drafts=payout_drafts)
+    accounting_export = providers.Singleton(payouts.accounting_export, settings)
+    export_payout = providers.Singleton(ExportPayout, begin=begin, export=accounting_export)
+    generate_payouts = providers.Singleton(GeneratePayouts, begin=begin, draft=money.draft_payout, clock=clock)
     settle_orders = providers.Singleton(SettleOrders, begin=begin, top_ups=top_ups, clock=clock, wake_ups=wake_ups)
     fulfil_top_up = providers.Singleton(
         FulfilTopUp, begin=begin, top_ups=top_ups, complete=complete_top_up, clock=clock

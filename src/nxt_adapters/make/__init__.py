@@ -1,5 +1,5 @@
 """The automation platform Make: hooks that turn figures into documents."""
 
-from nxt_adapters.make.drafts import DEFAULT_POLICY, MakeDrafts, MakeSettings
+from nxt_adapters.make.accounting import DEFAULT_POLICY, MakeAccounting, MakeSettings
 
-__all__ = ["DEFAULT_POLICY", "MakeDrafts", "MakeSettings"]
+__all__ = ["DEFAULT_POLICY", "MakeAccounting", "MakeSettings"]

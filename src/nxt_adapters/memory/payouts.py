@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import attrs
 
 from nxt_adapters.memory.database import MemoryDatabase
-from nxt_domain.orders.payouts import Payout, PayoutGrid, Period, PeriodRevenue, PlantRecords
+from nxt_domain.orders.payouts import AutomaticGrid, Payout, PayoutGrid, Period, PeriodRevenue, PlantRecords
 from nxt_domain.shared.errors import Conflict, UpstreamFailed
 from nxt_domain.shared.json import JsonObject
 from nxt_domain.wallets.payouts import BatteryDay, Controller, PayoutStatus
@@ -36,17 +36,28 @@ class MemoryPayouts:
         self._database = database
         self._rows: dict[int, Payout] = database.table("payouts")
         self._saves: dict[int, int] = database.table("payout_saves")
+        self._automatic: dict[int, bool] = database.table("payout_automatic")
         self._grids: dict[int, PayoutGrid] = database.table("payout_grids")
         self._revenue: dict[int, PeriodRevenue] = database.table("payout_revenue")
 
-    def know(self, grid: PayoutGrid, revenue: PeriodRevenue = NOTHING) -> None:
+    def know(self, grid: PayoutGrid, revenue: PeriodRevenue = NOTHING, *, is_automatic: bool = False) -> None:
         """Set up a grid, and what comes in during any period."""
+        if is_automatic:
+            self._automatic[grid.id] = True
         self._grids[grid.id] = grid
         self._revenue[grid.id] = revenue
 
     async def grid(self, grid_id: int) -> PayoutGrid | None:
         """See ``Payouts.grid``."""
         return self._grids.get(grid_id)
+
+    async def automatic_grids(self) -> Sequence[AutomaticGrid]:
+        """See ``Payouts.automatic_grids``."""
+        return [AutomaticGrid(id=key, timezone=self._grids[key].timezone) for key in sorted(self._automatic)]
+
+    async def have_statement(self, periods: Mapping[int, Period]) -> Collection[int]:
+        """See ``Payouts.have_statement``."""
+        return {key for key, period in periods.items() if await self.lock_period(key, period) is not None}
 
     async def revenue(self, grid: PayoutGrid, period: Period) -> PeriodRevenue:
         """See ``Payouts.revenue``."""
@@ -139,26 +150,36 @@ class MemoryPlantHistory:
         return sum(any(begin <= moment < end for moment in strong) for _, begin, end in days)
 
 
-class MemoryPayoutDrafts:
-    """Implements ``PayoutDrafts``; keeps what it is told, and fails when told to.
+class MemoryAccountingExport:
+    """Implements ``AccountingExport``; keeps what it is told, and fails when told to.
 
     Attributes:
         sent: Details, oldest first.
+        booked: What the bookkeepers were told, oldest first.
         is_down: Calls fail without effect.
     """
 
     def __init__(self) -> None:
         self.sent: list[JsonObject] = []
+        self.booked: list[JsonObject] = []
         self.is_down = False
 
     async def send(self, details: JsonObject) -> None:
-        """See ``PayoutDrafts.send``."""
-        if self.is_down:
-            raise UpstreamFailed("the automation platform is away")
+        """See ``AccountingExport.send``."""
+        self._require_up()
         self.sent.append(details)
+
+    async def book(self, statement: JsonObject) -> None:
+        """See ``AccountingExport.book``."""
+        self._require_up()
+        self.booked.append(statement)
 
     async def close(self) -> None:
         """Nothing is open."""
+
+    def _require_up(self) -> None:
+        if self.is_down:
+            raise UpstreamFailed("the automation platform is away")
 
 
 def _is_of(row: Payout, grid_id: int, period: Period) -> bool:

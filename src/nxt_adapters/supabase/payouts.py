@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.engine import dump_json
-from nxt_domain.orders.payouts import Payout, PayoutGrid, Period, PeriodRevenue
+from nxt_domain.orders.payouts import AutomaticGrid, Payout, PayoutGrid, Period, PeriodRevenue
 from nxt_domain.wallets.payouts import PayoutStatus
 
 _GRID: Final = text(
@@ -63,6 +63,22 @@ _PERIOD: Final = text(
     """
 )
 # Two that draft the same statement at once come one after the other, so that the second works it out anew [PAY-147].
+_AUTOMATIC: Final = text(
+    """
+    select id, timezone from public.grids
+    where deleted_at is null and is_hidden_from_reporting = false and is_automatic_payout_generation_enabled = true
+    order by id
+    """
+)
+_HAVE: Final = text(
+    """
+    select p.grid_id from public.payouts p
+    join unnest(cast(:grids as integer[]), cast(:starts as timestamptz[]), cast(:ends as timestamptz[]))
+        as asked (grid_id, start, ended) on p.grid_id = asked.grid_id and p.started_at = asked.start
+        and p.ended_at = asked.ended
+    where p.payout_status <> 'FAILED'
+    """
+)
 _TURN: Final = text("select pg_advisory_xact_lock(hashtextextended('payouts of grid ' || :grid_id, 0))")
 _ONE: Final = text("select * from public.payouts where id = :id for update")
 _ADD: Final = text(
@@ -104,6 +120,20 @@ class PostgresPayouts:
         """See ``Payouts.grid``."""
         row = (await self._connection.execute(_GRID, {"grid_id": grid_id})).one_or_none()
         return None if row is None else PayoutGrid(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name of columns
+
+    async def automatic_grids(self) -> Sequence[AutomaticGrid]:
+        """See ``Payouts.automatic_grids``."""
+        rows = await self._connection.execute(_AUTOMATIC)
+        return [AutomaticGrid(id=row.id, timezone=row.timezone) for row in rows]
+
+    async def have_statement(self, periods: Mapping[int, Period]) -> Collection[int]:
+        """See ``Payouts.have_statement``."""
+        asked = {
+            "grids": list(periods),
+            "starts": [period.start for period in periods.values()],
+            "ends": [period.end for period in periods.values()],
+        }
+        return set((await self._connection.execute(_HAVE, asked)).scalars())
 
     async def revenue(self, grid: PayoutGrid, period: Period) -> PeriodRevenue:
         """See ``Payouts.revenue``; two statements."""

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
+from nxt_domain.shared.clock import iso_millis
 from nxt_domain.shared.errors import DomainError, InvalidInput
 from nxt_domain.shared.json import Json, JsonObject
 from nxt_domain.shared.money import plain
@@ -26,6 +27,7 @@ from nxt_domain.wallets.payouts import (
 )
 
 PAYOUT_DRAFT = "PAYOUT_DRAFT"
+PAYOUT_BOOKKEEPING = "PAYOUT_BOOKKEEPING"
 _DAY = timedelta(days=1)
 _DRAFTS_FOR = timedelta(days=7)
 
@@ -55,6 +57,14 @@ class PayoutGrid:
     kwp_tariff: Decimal
     kwh_per_module: Decimal | None
     is_generation_managed: bool
+
+
+@attrs.frozen(kw_only=True)
+class AutomaticGrid:
+    """A grid whose statement is drafted every month by itself."""
+
+    id: int
+    timezone: str
 
 
 @attrs.frozen(kw_only=True)
@@ -151,6 +161,13 @@ def period_of(date_from: datetime, date_to: datetime) -> Period:
     if date_to - date_from < _DAY:
         raise InvalidInput("date_to must be after date_from", code="PERIOD_TOO_SHORT")
     return Period(start=date_from, end=date_to)
+
+
+def month_before(now: datetime, timezone: str) -> Period:
+    """Return the last whole calendar month of a time zone [PAY-162]."""
+    zone = ZoneInfo(timezone)
+    end = now.astimezone(zone).date().replace(day=1)
+    return Period(start=_midnight((end - _DAY).replace(day=1), zone), end=_midnight(end, zone))
 
 
 def inputs_of(grid: PayoutGrid, period: Period, revenue: PeriodRevenue, plant: PlantRecords) -> PayoutInputs:
@@ -268,6 +285,35 @@ def draft_task(payout: Payout, revision: int) -> OutboxTask:
         payload={"payout_id": payout.id},
         give_up_after=_DRAFTS_FOR,
     )
+
+
+def bookkeeping_task(payout: Payout) -> OutboxTask:
+    """Make the task that tells the bookkeepers of a new statement, once [PAY-121]."""
+    return OutboxTask(
+        kind=PAYOUT_BOOKKEEPING,
+        dedupe_key=f"payout:{payout.id}:xero",
+        grid_id=payout.grid_id,
+        payload={"payout_id": payout.id},
+        give_up_after=_DRAFTS_FOR,
+    )
+
+
+def bookkeeping_of(payout: Payout) -> JsonObject:
+    """Write a statement as the bookkeepers read it [PAY-163]."""
+    details = payout.details
+    return {
+        "grid_name": details["grid_name"],
+        "payout_id": payout.id,
+        "start": iso_millis(payout.started_at),
+        "kWh": details["total_kwh_rented"],
+        "kWp": details["total_kwp_rented"],
+        "storage_rental": details["total_kwh_rental_fee"],
+        "pv_rental": details["total_kwp_rental_fee"],
+        "payment_processing_fee": details["flutterwave_applied_fee"],
+        "insurance_fee": details["insurance_applied_fee"],
+        "nxt_gridsupport_fee": details["nxtgrid_applied_fee"],
+        "usd_to_ngn_rate": details["exchange_rate"],
+    }
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -30,6 +30,8 @@ CALENDAR = (
     ScheduledJob(name="chain-audit-log", cron="* * * * *"),
     ScheduledJob(name="verify-audit-log", cron="0 3 * * *", deadline=timedelta(hours=1)),
     ScheduledJob(name="ledger-audit", cron="0 2 * * *", deadline=timedelta(hours=1)),
+    # From 05:00 of the first for a day; a run drafts what is missing still [PAY-162].
+    ScheduledJob(name="generate-payouts", cron="0 * 1,2 * *", deadline=timedelta(minutes=50)),
     ScheduledJob(name="ensure-partitions", cron="10 1 * * *"),
     ScheduledJob(name="purge-done-work", cron="30 1 * * *", deadline=timedelta(minutes=30)),
 )

@@ -13,7 +13,7 @@ from nxt_domain.fieldwork.tracker import CLOSABLE, IssueTracker
 from nxt_domain.messaging.events import DELIVERY_EVENT, delivery_event_from_payload
 from nxt_domain.meters.news import HOURLY_REPORT, SOCKET_EVENT, TOP_UP_COMMAND
 from nxt_domain.meters.use_cases.apply_delivery_events import ApplyDeliveryEvents
-from nxt_domain.orders.payouts import PAYOUT_DRAFT
+from nxt_domain.orders.payouts import PAYOUT_BOOKKEEPING, PAYOUT_DRAFT
 from nxt_domain.orders.suspense import GATEWAY_REFUND
 from nxt_domain.orders.use_cases.gateway_events import GATEWAY_EVENT, ProcessGatewayEvents
 from nxt_domain.orders.ussd import USSD_CHARGE
@@ -56,11 +56,14 @@ class UssdCharges(Protocol):
         """Bring the charge of an order to its end."""
 
 
-class PayoutDraftSender(Protocol):
-    """Has documents made of statements."""
+class PayoutExport(Protocol):
+    """Hands statements to documents and books outside."""
 
-    async def __call__(self, payout_id: int) -> None:
-        """Send a statement as it stands."""
+    async def draft(self, payout_id: int) -> None:
+        """Have a document made of a statement."""
+
+    async def book(self, payout_id: int) -> None:
+        """Tell the bookkeepers of a statement."""
 
 
 class Handlers:
@@ -72,7 +75,7 @@ class Handlers:
         fulfil_top_up: For ``TOP_UP_COMMAND``.
         charge_by_ussd: For ``USSD_CHARGE``.
         refund_suspense: For ``GATEWAY_REFUND``.
-        send_payout_draft: For ``PAYOUT_DRAFT``.
+        export_payout: For ``PAYOUT_DRAFT`` and ``PAYOUT_BOOKKEEPING``.
         realtime: For ``SOCKET_EVENT``.
         reports: For ``HOURLY_REPORT``.
         forwards_reports: Whether hourly reports are passed on at all (R6).
@@ -87,7 +90,7 @@ class Handlers:
         fulfil_top_up: Fulfilment,
         charge_by_ussd: UssdCharges,
         refund_suspense: Refunds,
-        send_payout_draft: PayoutDraftSender,
+        export_payout: PayoutExport,
         realtime: Realtime,
         reports: ReportReceiver,
         forwards_reports: bool,
@@ -98,7 +101,7 @@ class Handlers:
         self._fulfil_top_up = fulfil_top_up
         self._charge_by_ussd = charge_by_ussd
         self._refund_suspense = refund_suspense
-        self._send_payout_draft = send_payout_draft
+        self._export_payout = export_payout
         self._realtime = realtime
         self._reports = reports
         self._forwards_reports = forwards_reports
@@ -113,6 +116,7 @@ class Handlers:
             Lane(kind=USSD_CHARGE, handle=self.ussd_charge, batch=1),
             Lane(kind=GATEWAY_REFUND, handle=self.gateway_refund, batch=1),
             Lane(kind=PAYOUT_DRAFT, handle=self.payout_draft, batch=1),
+            Lane(kind=PAYOUT_BOOKKEEPING, handle=self.payout_bookkeeping, batch=1),
             Lane(kind=SOCKET_EVENT, handle=self.socket_events, batch=100, delay=timedelta(seconds=1)),
             Lane(kind=HOURLY_REPORT, handle=self.hourly_reports, batch=100, delay=timedelta(minutes=1)),
             Lane(kind=TICKET_CLOSABLE, handle=self.closable_ticket, batch=1),
@@ -147,7 +151,12 @@ class Handlers:
     async def payout_draft(self, tasks: Sequence[ClaimedTask]) -> None:
         """Send one statement's figures to where documents are made."""
         (task,) = tasks
-        await self._send_payout_draft(_integer(task, "payout_id"))
+        await self._export_payout.draft(_integer(task, "payout_id"))
+
+    async def payout_bookkeeping(self, tasks: Sequence[ClaimedTask]) -> None:
+        """Tell the bookkeepers of one statement."""
+        (task,) = tasks
+        await self._export_payout.book(_integer(task, "payout_id"))
 
     async def socket_events(self, tasks: Sequence[ClaimedTask]) -> None:
         """Tell dashboards, in order."""

@@ -10,7 +10,7 @@ import attrs
 import structlog
 
 from nxt_domain.fieldwork.tracker import IssueTracker
-from nxt_domain.orders.use_cases.send_payout_draft import SendPayoutDraft
+from nxt_domain.orders.use_cases.export_payout import ExportPayout
 from nxt_domain.shared.wakeups import Channel
 from nxt_entrypoints.http.operations import Probe
 from nxt_entrypoints.jobs.calendar import CALENDAR
@@ -50,7 +50,7 @@ async def start_jobs(process: Process, reports: ReportReceiver | None) -> None:
         _start_sealing(process)
     _start_relay(process, reports)
     if process.settings.jobs_enabled:
-        _start_calendar(process)
+        await _start_calendar(process)
     app = build_jobs(
         gate=process.internal_gate(),
         settings=process.http_settings(),
@@ -119,11 +119,11 @@ def _tracker(process: Process) -> IssueTracker | None:
     return tracker
 
 
-def _payout_drafts(process: Process) -> SendPayoutDraft:
-    drafts = process.container.payout_drafts()
-    if drafts is not None:
-        process.on_close(drafts.close)
-    return process.container.send_payout_draft()
+def _payout_export(process: Process) -> ExportPayout:
+    export = process.container.accounting_export()
+    if export is not None:
+        process.on_close(export.close)
+    return process.container.export_payout()
 
 
 def _start_relay(process: Process, reports: ReportReceiver | None) -> None:
@@ -139,7 +139,7 @@ def _start_relay(process: Process, reports: ReportReceiver | None) -> None:
         fulfil_top_up=container.fulfil_top_up(),
         charge_by_ussd=container.charge_by_ussd(),
         refund_suspense=container.refund_suspense(),
-        send_payout_draft=_payout_drafts(process),
+        export_payout=_payout_export(process),
         realtime=container.realtime(),
         reports=receiver,
         forwards_reports=process.settings.jobs_enabled,
@@ -154,7 +154,7 @@ def _start_relay(process: Process, reports: ReportReceiver | None) -> None:
     process.run("outbox relay", relay.run)
 
 
-def _start_calendar(process: Process) -> None:
+async def _start_calendar(process: Process) -> None:
     container = process.container
     maintenance = Maintenance(container.engine())
     functions: dict[str, JobFunction] = {
@@ -169,6 +169,8 @@ def _start_calendar(process: Process) -> None:
     if process.settings.artifact.capabilities.payments.enabled:
         functions["reconcile-gateway-orders"] = container.reconcile_gateway_orders()
         functions["ledger-audit"] = partial(_audit_ledger, process)
+        if process.settings.is_production and process.settings.series_url:
+            functions["generate-payouts"] = await _payout_generator(process)
     threads = RqThreads(
         valkey_url=process.settings.valkey_url,
         calendar=CALENDAR,
@@ -182,6 +184,14 @@ def _start_calendar(process: Process) -> None:
         await threads.stop()
 
     process.run("calendar", run)
+
+
+async def _payout_generator(process: Process) -> JobFunction:
+    series = process.container.series_pool()
+    await series.open(wait=False)
+    process.on_close(series.close)
+    generate: JobFunction = process.container.generate_payouts()
+    return generate
 
 
 async def _audit_ledger(process: Process) -> str:

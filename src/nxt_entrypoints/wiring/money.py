@@ -38,15 +38,16 @@ class Money(containers.DeclarativeContainer):
 
     people: providers.Dependency[Accounts] = providers.Dependency()
 
+    draft_payout = providers.Singleton(
+        DraftPayout, begin=begin, plants=providers.Singleton(TimescalePlantHistory, series), wake_ups=wake_ups
+    )
     services = providers.Singleton(
         MoneyServices,
         place_order=providers.Singleton(PlaceOrder, begin=begin, placement=placement, wake_ups=wake_ups),
         initialise_order=providers.Singleton(
             InitialiseOrder, begin=begin, placement=placement, accounts=accounts, system_wallet_id=system_wallet_id
         ),
-        draft_payout=providers.Singleton(
-            DraftPayout, begin=begin, plants=providers.Singleton(TimescalePlantHistory, series), wake_ups=wake_ups
-        ),
+        draft_payout=draft_payout,
         change_payout=providers.Singleton(ChangePayout, begin=begin),
         show_payout=providers.Singleton(ShowPayout, begin=begin, accounts=people),
         show_lost_revenue=providers.Singleton(

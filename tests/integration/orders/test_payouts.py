@@ -26,6 +26,7 @@ from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
 from nxt_adapters.timescale.plant_history import TimescalePlantHistory
 from nxt_domain.identity.model import MemberType
 from nxt_domain.orders.payouts import PayoutGrid, PeriodRevenue
+from nxt_domain.orders.use_cases.generate_payouts import GeneratePayouts
 from nxt_domain.orders.use_cases.make_payout import ChangePayout, DraftPayout, PlantHistory
 from nxt_domain.orders.use_cases.show_payout import ShowPayout
 from nxt_entrypoints.api.app import build_api
@@ -69,8 +70,11 @@ class World:
             found = (await tx.ledger.find([key])).get(key)
         return {} if found is None else {leg.account: leg.amount for leg in found.postings}
 
-    async def drafts(self) -> list[str]:
+    async def tasks(self, kind: str) -> list[str]:
         raise NotImplementedError
+
+    async def drafts(self) -> list[str]:
+        return await self.tasks("PAYOUT_DRAFT")
 
     async def forget_rates(self) -> None:
         raise NotImplementedError
@@ -84,8 +88,8 @@ class Memory(World):
         self.plane = MemoryPlane(MemoryClock(NOW))
         self.begin = self.plane.begin
         payouts = self.plane.begin().payouts
-        payouts.know(EXAMPLE, REVENUE)
-        payouts.know(attrs.evolve(EXAMPLE, id=BARE, name="Sora", kwh_per_module=None))
+        payouts.know(EXAMPLE, REVENUE, is_automatic=True)
+        payouts.know(attrs.evolve(EXAMPLE, id=BARE, name="Sora", kwh_per_module=None), is_automatic=True)
         self.history = MemoryPlantHistory(rates={END: Decimal("1532.46")})
         self.plants = self.history
         for place in range(31):
@@ -97,9 +101,9 @@ class Memory(World):
                 noon = START + timedelta(days=place, hours=12)
                 self.history.peaks[GRID, reference, noon] = Decimal("1.75" if place < active else "1.74")
 
-    async def drafts(self) -> list[str]:
+    async def tasks(self, kind: str) -> list[str]:
         rows = self.plane.database.table("outbox_tasks").values()
-        return sorted(row.dedupe_key for row in rows if row.kind == "PAYOUT_DRAFT")
+        return sorted(row.dedupe_key for row in rows if row.kind == kind)
 
     async def forget_rates(self) -> None:
         self.history.rates.clear()
@@ -160,10 +164,10 @@ class Stores(World):
                 GRID,
             )
 
-    async def drafts(self) -> list[str]:
+    async def tasks(self, kind: str) -> list[str]:
         async with self.engine.connect() as connection:
             rows = await connection.exec_driver_sql(
-                "select dedupe_key from internal.outbox_tasks where kind = 'PAYOUT_DRAFT' order by id"
+                "select dedupe_key from internal.outbox_tasks where kind = %s order by id", (kind,)
             )
             return [row.dedupe_key for row in rows]
 
@@ -184,8 +188,11 @@ def _seed(owner: psycopg.Connection[Any]) -> None:
         "insert into organizations (id, name) values (7, 'Sunny')",
         (
             "insert into grids (id, name, organization_id, timezone, kwh_tariff, kwp_tariff, kwh_per_battery_module,"
-            " is_generation_managed_by_nxt_grid) values (70, 'Kalonda', 7, 'Africa/Lagos', 9.5, 14, 3.55, true),"
-            " (71, 'Sora', 7, 'Africa/Lagos', 9.5, 14, null, true)"
+            " is_generation_managed_by_nxt_grid, is_hidden_from_reporting, is_automatic_payout_generation_enabled)"
+            " values (70, 'Kalonda', 7, 'Africa/Lagos', 9.5, 14, 3.55, true, false, true),"
+            " (71, 'Sora', 7, 'Africa/Lagos', 9.5, 14, null, true, false, true),"
+            " (72, 'Hidden', 7, 'Africa/Lagos', 9.5, 14, 3.55, true, true, true),"
+            " (73, 'By hand', 7, 'Africa/Lagos', 9.5, 14, 3.55, true, false, false)"
         ),
         "insert into accounts (id, full_name) values (1, 'Operator'), (9, null), (10, null)",
         (
@@ -426,3 +433,24 @@ async def test_who_may(world: World, api: Any, finance: Client, callers: Identit
     assert (await finance.put(draft_link="x"))[0] == 400
     status, refusal = await finance.put(id=payout["id"], payout_status="PROCESSING", approved_amount=-1)
     assert (status, refusal["code"]) == (422, "PAYOUT_NEGATIVE")
+
+
+async def generated(world: World, now: datetime) -> tuple[int, int]:
+    draft = DraftPayout(begin=world.begin, plants=world.plants, wake_ups=MemoryWakeUps())
+    done = await GeneratePayouts(begin=world.begin, draft=draft, clock=MemoryClock(now))()
+    return done.drafted, done.failed
+
+
+async def test_each_month_by_itself(world: World, finance: Client) -> None:
+    """[PAY-162] [PAY-163] [PAY-198] 17: one statement, draft and entry, however often it runs; a failure is retried."""
+    assert await generated(world, NOW.replace(hour=4)) == (0, 0)
+    assert await generated(world, NOW.replace(hour=5)) == (1, 1)
+    assert await generated(world, NOW) == (0, 1)
+    assert await generated(world, NOW + timedelta(days=1)) == (0, 0)
+    (drafted,) = await world.drafts()
+    number = drafted.split(":")[1]
+    assert await world.tasks("PAYOUT_BOOKKEEPING") == [f"payout:{number}:xero"]
+    alerts = await world.tasks("ALERT")
+    assert [key.split(":")[:4] for key in alerts] == [["alert", "PAYOUT_NOT_DRAFTED", "grid", str(BARE)]] * 2
+    _, payout = await finance.post(grid_id=GRID)
+    assert (str(payout["id"]), payout["proposed_amount"]) == (number, PAYOUT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
@@ -13,11 +13,13 @@ from nxt_domain.identity.model import Principal
 from nxt_domain.identity.rules import actor_of
 from nxt_domain.orders.authority import require_platform_finance
 from nxt_domain.orders.payouts import (
+    AutomaticGrid,
     Payout,
     PayoutGrid,
     Period,
     PeriodRevenue,
     PlantRecords,
+    bookkeeping_task,
     details_of,
     draft_task,
     figures_of,
@@ -39,6 +41,16 @@ class Payouts(Protocol):
 
     async def grid(self, grid_id: int) -> PayoutGrid | None:
         """Find a live grid."""
+
+    async def automatic_grids(self) -> Sequence[AutomaticGrid]:
+        """List live, reported grids whose statements are drafted by themselves."""
+
+    async def have_statement(self, periods: Mapping[int, Period]) -> Collection[int]:
+        """Tell which grids have a statement of their period that has not failed.
+
+        Args:
+            periods: By grid.
+        """
 
     async def revenue(self, grid: PayoutGrid, period: Period) -> PeriodRevenue:
         """Add up what came in, by the orders' time of creation (PAY 16.1, 16.2)."""
@@ -109,8 +121,16 @@ class DraftPayout:
         self._plants = plants
         self._wake_ups = wake_ups
 
-    async def __call__(self, grid_id: int, date_from: datetime, date_to: datetime) -> Payout:
+    async def __call__(
+        self, grid_id: int, date_from: datetime, date_to: datetime, *, is_booked: bool = False
+    ) -> Payout:
         """Draft the statement of a half-open period.
+
+        Args:
+            grid_id: Of the grid.
+            date_from: Its begin.
+            date_to: Its end.
+            is_booked: Whether the bookkeepers hear of it too, as they do of the month's own [PAY-163].
 
         Raises:
             InvalidInput: The period is shorter than a day.
@@ -127,7 +147,7 @@ class DraftPayout:
         plant = await self._plants.records(grid.id, period.days(grid.timezone), period.rate_day(grid.timezone))
         async with self._begin() as tx:
             payout, revision = await self._store(tx, grid, period, plant)
-            await tx.outbox.add([draft_task(payout, revision)])
+            await tx.outbox.add([draft_task(payout, revision), *([bookkeeping_task(payout)] if is_booked else [])])
             await tx.commit()
         self._wake_ups.hint(Channel.OUTBOX)
         return payout
