@@ -13,7 +13,10 @@ import psycopg
 from nxt_adapters.chirpstack import ChirpStackNetworkServer
 from nxt_adapters.gotrue.admin import GoTrueIdentityProvider
 from nxt_adapters.resilience import CallPolicy, RetryPolicy
+from nxt_adapters.system.clock import SystemClock
+from nxt_adapters.victron.budget import LocalBudget
 from nxt_adapters.victron.mqtt import VictronPlantMonitor
+from nxt_adapters.victron.vrm import VrmSiteDevices
 from nxt_domain.orders.ports import UnknownPayment
 from nxt_domain.shared.errors import UpstreamFailed
 from nxt_entrypoints.checkup.findings import CLOCK_LIMIT_S, Finding, clock, look, now
@@ -21,6 +24,7 @@ from nxt_entrypoints.wiring import messages, metering, payments, people, plants
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from typing import LiteralString
 
     from nxt_entrypoints.settings.settings import Settings
 
@@ -30,6 +34,7 @@ _NOBODYS_PAYMENT = "nxt-doctor"
 _A_PLANT = (
     "(select generation_external_gateway_id from public.grids where generation_external_gateway_id <> '' limit 1)"
 )
+_A_SITE = "select generation_external_site_id from public.grids where generation_external_site_id <> '' limit 1"
 _ROLES = {
     "TIAMAT_API": "API role",
     "TALOS_API": "provisioning role",
@@ -59,6 +64,8 @@ def live(settings: Settings, relational_url: str) -> list[Coroutine[Any, Any, Se
     if capabilities.production.enabled and capabilities.production.energy_monitoring is not None:
         advice = "check VICTRON_USERNAME, VICTRON_PASSWORD or VICTRON_API_TOKEN, and VICTRON_MQTT_URL"
         checks.append(_one("Victron MQTT", partial(_plants, settings, relational_url), advice))
+        advice = "check VICTRON_API_URL, and VICTRON_USERNAME and VICTRON_PASSWORD or VICTRON_API_TOKEN"
+        checks.append(_one("Victron VRM", partial(_portal, settings, relational_url), advice))
     if not people.is_local(settings):
         checks.append(_identity_provider(settings))
     for variable, role in _ROLES.items():
@@ -105,16 +112,28 @@ async def _plants(settings: Settings, relational_url: str) -> str:
     monitor = plants.plant_monitor(settings)
     if not isinstance(monitor, VictronPlantMonitor):
         raise TypeError("no plant is monitored in this deployment")
-    return await monitor.check(await _some_plant(relational_url))
+    return await monitor.check(await _known(relational_url, _A_PLANT) or _NOBODYS_PAYMENT)
 
 
-async def _some_plant(relational_url: str) -> str:
+async def _portal(settings: Settings, relational_url: str) -> str:
+    """Ask VRM what stands on one site."""
+    site = await _known(relational_url, _A_SITE)
+    if not site:
+        return "not asked: no grid names its site yet"
+    api = plants.vrm_api(settings, LocalBudget(settings.number("VRM_REQUESTS_PER_SECOND")), SystemClock())
+    try:
+        return f"lists {len(await VrmSiteDevices(api).of_site(site))} devices of a site"
+    finally:
+        await api.close()
+
+
+async def _known(relational_url: str, query: LiteralString) -> str | None:
     try:
         async with await psycopg.AsyncConnection.connect(relational_url, connect_timeout=2) as connection:
-            row = await (await connection.execute(_A_PLANT)).fetchone()
+            row = await (await connection.execute(query)).fetchone()
     except psycopg.Error:
-        row = None
-    return str(row[0]) if row and row[0] else _NOBODYS_PAYMENT
+        return None
+    return str(row[0]) if row else None
 
 
 async def _identity_provider(settings: Settings) -> Sequence[Finding]:

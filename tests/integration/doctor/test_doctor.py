@@ -101,6 +101,7 @@ async def test_vendors_and_roles_that_are_well(outside: Outside) -> None:
         "Flutterwave",
         "Africa's Talking",
         "Victron MQTT",
+        "Victron VRM",
         "identity provider",
         "identity provider clock",
         "identity administration",
@@ -138,6 +139,20 @@ async def test_one_thing_outside_that_is_broken(outside: Outside, changes: dict[
         assert "\n" not in found[what].detail
         assert any(name in found[what].advice for name in changes)
         assert not any(value in found[what].detail for name, value in changes.items() if "KEY" in name)
+
+
+async def test_the_portal_is_asked_for_a_site_that_a_grid_names(outside: Outside, relational_url: str) -> None:
+    """Nobody knows a site before there is a grid; then a portal that is away is a finding."""
+    assert (await outside.findings())["Victron VRM"].ok
+    execute(
+        relational_url,
+        "insert into organizations (id, name) values (7, 'Sunny')",
+        "insert into grids (name, organization_id, generation_external_site_id) values ('Umuoke', 7, '151734')",
+    )
+    settings = load_settings(outside.environment, ALL_ROLES)
+    found = by_name([one for group in await asyncio.gather(*vendors.live(settings, relational_url)) for one in group])
+    assert not found["Victron VRM"].ok
+    assert "VICTRON_API_URL" in found["Victron VRM"].advice
 
 
 async def test_a_role_that_is_not_ready_says_what_fails(outside: Outside) -> None:
