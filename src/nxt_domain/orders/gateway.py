@@ -39,6 +39,7 @@ class GatewayTransaction:
         status: The gateway's own word.
         amount: Asked amount, major units, without the gateway's fees.
         currency: ISO code as the gateway wrote it.
+        flw_ref: A second reference of the gateway's own; None: it has none, as others than Flutterwave.
         charged_amount: What the payer was charged, perhaps with fees.
         fee: The gateway's fee.
         payment_type: The gateway's own word.
