@@ -39,6 +39,7 @@ async def test_met_67_a_grid_with_its_power_and_gateways(world: MetersWorld) -> 
 async def test_met_67_power_counts_only_where_we_run_it(
     world: MetersWorld, is_on: bool, is_managed: bool, expected: bool
 ) -> None:
+    """[REL-42] Of a grid whose generation is another's we can not say that it is off."""
     await world.set_power(is_hps_on=is_on, is_managed=is_managed)
     async with world.begin() as tx:
         assert (await tx.grids.twins([world.grid_id]))[world.grid_id].is_energised is expected

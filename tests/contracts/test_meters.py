@@ -161,6 +161,16 @@ class TestObserve:
         assert second["is_on"] is False
         assert await world.shadows(meter_id) == {"relay": (1, 1), "power_limit": (300, 2)}
 
+    async def test_the_time_is_that_of_the_last_look(self, world: MetersWorld) -> None:
+        """[REL-13] [REL-51] Also where the value is the same as before; the balance is written with the credit."""
+        meter_id, now = world.meter_ids[0], world.clock.now()
+        later = now + timedelta(minutes=5)
+        for moment in (now, later):
+            seen = {"relay_on": True, "credit_kwh": Decimal(4), "balance": Decimal(1000)}
+            await _observe(world, MeterObservation(meter_id=meter_id, observed_at=moment, **seen))
+        told = await world.reported(meter_id)
+        assert [value for name, value in told.items() if name.endswith("_updated_at")] == [later] * 3
+
     async def test_of_equal_times_the_later_one_counts(self, world: MetersWorld) -> None:
         meter_id, now = world.meter_ids[0], world.clock.now()
         off, on = (MeterObservation(meter_id=meter_id, observed_at=now, relay_on=value) for value in (False, True))

@@ -160,6 +160,7 @@ async def test_auto_85_postponed(world: World) -> None:
 
 
 async def test_auto_81_claimers_skip_each_other(world: World) -> None:
+    """[REL-31]"""
     await world.notify(*(str(number) for number in range(30)))
     claims = await asyncio.gather(*(world.claim(6) for _ in range(5)))
     texts = [text for claimed in claims for text in claimed]

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import attrs
 import pytest
+from tests.support.payments_postgres import PostgresWorld
 from tests.support.payments_stores import STORES, open_world, settle_all
 from tests.support.payments_world import METER, NEW_METER, UNREADY_METER, PaymentsWorld, Row
 
@@ -48,7 +49,7 @@ async def test_generated_references_that_collide_move_on_by_a_millisecond(world:
 
 
 async def test_a_reference_is_used_once(world: PaymentsWorld) -> None:
-    """[PAY-53] an explicit reference that exists is refused, also when two requests race."""
+    """[REL-64] [PAY-53] an explicit reference that exists is refused, also when two requests race."""
     await world.buy(reference="shop-1")
     with pytest.raises(InvalidInput, match=r"Order with external reference shop-1 already exists\. Please try another"):
         await world.buy(reference="shop-1")
@@ -59,7 +60,7 @@ async def test_a_reference_is_used_once(world: PaymentsWorld) -> None:
 
 
 async def test_what_cannot_be_bought(world: PaymentsWorld) -> None:
-    """[PAY-53] [PAY-54] [PAY-20] [MET-17] [MET-48] each refusal in its words."""
+    """[REL-53] [PAY-53] [PAY-54] [PAY-20] [MET-17] [MET-48] each refusal in its words."""
     with pytest.raises(NotFound, match=r"^Could not find meter with external reference 00\x00$"):
         await world.buy(meter="00\0")
     with pytest.raises(NotFound, match=r"^Could not find meter with external reference 47009999999$"):
@@ -76,7 +77,7 @@ async def test_what_cannot_be_bought(world: PaymentsWorld) -> None:
 
 
 async def test_a_meter_without_wallet_gets_one(world: PaymentsWorld) -> None:
-    """[PAY-19] in the operation that needs it, once."""
+    """[REL-25] [PAY-19] in the operation that needs it, once."""
     first, second = await world.buy(meter=NEW_METER), await world.buy(meter=NEW_METER)
     assert first.receiver_wallet_id == second.receiver_wallet_id
     world.pay(first)
@@ -140,7 +141,7 @@ async def test_strict_installations_demand_the_reference(world: PaymentsWorld) -
 
 
 async def test_the_worked_example_of_the_ledger(world: PaymentsWorld) -> None:
-    """[PAY-34] [PAY-35] [PAY-36] [PAY-198] the five orders of section 5.7, balances, rows and energy."""
+    """[REL-65] [PAY-34] [PAY-35] [PAY-36] [PAY-198] the five orders of section 5.7, balances, rows and energy."""
     topped = await world.buy("100000")  # stands in for order 1: money from the gateway
     world.pay(topped)
     await world.fund(world.organization_wallet, "100000")
@@ -191,7 +192,7 @@ def _row(amount: str, wallet_id: int, status: str, before: str, after: str) -> R
 
 
 async def test_text_messages_of_settled_and_refused_orders(world: PaymentsWorld) -> None:
-    """[PAY-120] who is told what, once."""
+    """[PAY-120] [REL-29] who is told what, once; accounts' numbers have no plus, messages go to numbers with one."""
     await world.fund(world.agent_wallet, "1000")
     await world.send(world.agent_wallet, world.meter_wallet, "700.50")
     await settle_all(world)
@@ -205,7 +206,7 @@ async def test_text_messages_of_settled_and_refused_orders(world: PaymentsWorld)
 
 
 async def test_connection_fees_are_counted_both_ways(world: PaymentsWorld) -> None:
-    """[PAY-106] payment 10 000, refund 2 500."""
+    """[REL-67] [PAY-106] payment 10 000, refund 2 500."""
     await world.fund(world.agent_wallet, "10000")
     await world.send(world.agent_wallet, world.connection_wallet, "10000")
     await settle_all(world)
@@ -214,6 +215,8 @@ async def test_connection_fees_are_counted_both_ways(world: PaymentsWorld) -> No
     await settle_all(world)
     assert (await world.order(refund.id)).status is OrderStatus.COMPLETED
     assert await world.paid_fees() == Decimal(7500)
+    if isinstance(world, PostgresWorld):
+        assert world.one("select max(total_connection_paid) from customers") == 7500
     assert await world.balance(world.connection_wallet) == Decimal(7500)
 
 

@@ -166,7 +166,7 @@ async def test_the_state_is_written_only_where_it_differs(grids: GridState) -> N
 
 
 async def test_the_time_of_a_change_is_kept(plane: Plane, engine: AsyncEngine) -> None:
-    """[TEL-157] Of the change, not of its repetition; deleted and other grids are left out."""
+    """[REL-13] [TEL-157] Of the change, not of its repetition; deleted and other grids are left out."""
     grids = SupabaseGridState(engine)
     await grids.set_energised(3, is_hps_on=True, at=at(9))
     await grids.set_energised(3, is_hps_on=True, at=at(10))

@@ -73,7 +73,10 @@ async def assert_all_happened_once(world: PostgresWorld, order_id: int) -> None:
 
 
 async def test_a_connection_cut_at_each_statement(world: PostgresWorld, relational_url: str) -> None:
-    """[PAY-125] [PAY-197] at every statement of the settlement, then again without harm; the books are in order."""
+    """[REL-7] [REL-65] [PAY-125] [PAY-197] at every statement of the settlement, then again without harm.
+
+    The books are in order at the end.
+    """
     cuts = 0
     for at in range(1, MOST_STATEMENTS):
         order_id = await paid_order(world, at)

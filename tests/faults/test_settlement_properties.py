@@ -118,7 +118,7 @@ class Payments(RuleBasedStateMachine):
 
     @invariant()
     def completed_means_posted(self) -> None:
-        """[PAY-31] [PAY-35] [PAY-38] entry, two rows, and balances that are their sum."""
+        """[REL-68] [PAY-31] [PAY-35] [PAY-38] entry, two rows, and balances that are their sum."""
         tx = self.world.begin()
         rows = tx.settlements.rows()
         for order_id, stored in self.world.database.table("orders").items():

@@ -100,6 +100,32 @@ def test_keys_keep_their_names(name: str) -> None:
     assert [column.name for column in table.primary_key] == facts["primary_key"]
 
 
+@pytest.mark.parametrize("name", sorted(ADDITIONS["added_columns"]))
+def test_added_columns_are_those_of_the_specification(name: str) -> None:
+    """[REL-162] Type, nullability and default, of interactions and of other tables."""
+    for fact in ADDITIONS["added_columns"][name]:
+        column = metadata.tables[name].columns[reviewed.RENAMED.get(name, {}).get(fact["name"], fact["name"])]
+        definition = fact["definition"]
+        assert type_of(column) == re.split(r" |,", definition)[0], column
+        assert column.nullable == (" not null" not in definition.partition(",")[0]), column
+        default = re.search(r"default (\S+)", definition)
+        assert default_of(column) == (default and default[1]), column
+
+
+def test_a_row_is_the_newest_of_one_parent() -> None:
+    """[REL-30] Each column that points to the newest child is unique."""
+    pointers = [
+        (table, column.name)
+        for table in metadata.tables.values()
+        for column in table.columns
+        if re.fullmatch(r"last_\w+_id", column.name)
+    ]
+    assert len(pointers) == 5
+    for table, name in pointers:
+        unique = [item.columns.keys() for item in table.constraints if isinstance(item, UniqueConstraint)]
+        assert [name] in unique, (table, name)
+
+
 @pytest.mark.parametrize("name", BUILT)
 def test_indexes_stay_and_every_foreign_key_has_one(name: str) -> None:
     """[REL-139] An index or a unique constraint leads with each foreign key's column."""
@@ -142,7 +168,7 @@ def test_new_tables_have_the_specified_columns(name: str) -> None:
 
 
 def test_nothing_else_was_built() -> None:
-    """[R44] Every table is in the specification, or in the reviewed list; none of the dead ones is [REL-123]."""
+    """[REL-21] [REL-123] [R44] Every table is in the specification or the reviewed list; none of the dead ones is."""
     known = set(BUILT) | {name.removeprefix("public.") for name in ADDITIONS["new_tables"]} | reviewed.NEW_TABLES_BEYOND
     assert set(metadata.tables) == known
 

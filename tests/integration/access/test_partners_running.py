@@ -21,7 +21,7 @@ RANGE = "FROM=2026-04-15&TO=2026-04-16"
 
 
 async def test_partners_are_served(relational_url: str, series_url: str, valkey_url: str) -> None:
-    """[API-206] [API-207] [REL-121] Wired to real stores: tokens, keys, names of sites, rows of both planes."""
+    """[REL-32] [API-206] [API-207] [REL-121] Over real stores: tokens, keys, names of sites, rows of both planes."""
     rows = TwoTenants(relational_url)
     grid = rows.owner.execute("select * from grids where id = %s", (rows.own["grid"],)).fetchone()
     assert grid is not None

@@ -94,7 +94,7 @@ async def told(response: Any) -> tuple[int, Any]:
 
 
 async def test_an_agent_sells_from_the_own_wallet(api: Any, village: PaymentsWorld, callers: IdentityWorld) -> None:
-    """[PAY-51] [PAY-93] Accepted at once, settled in its turn; what was not asked for is ignored [PAY-198] 14."""
+    """[API-118] [PAY-51] [PAY-93] [PAY-198] 14: accepted at once, settled in its turn; the rest is ignored."""
     await village.fund(village.agent_wallet, "1500")
     body = transfer(village.agent_wallet, village.meter_wallet, order_status="COMPLETED", tariff=1, meta_sender_id=3)
     answer = await api.post(ORDERS, json=body, headers=callers.bearer(AGENT))
@@ -183,7 +183,7 @@ async def test_the_bot_orders_for_others(api: Any, village: PaymentsWorld, calle
 
 
 async def test_refusals_of_an_order(api: Any, village: PaymentsWorld, callers: IdentityWorld) -> None:
-    """[PAY-51] [PAY-10] [PAY-20]"""
+    """[REL-64] [API-118] [PAY-51] [PAY-10] [PAY-20]"""
     agent, meter, headers = village.agent_wallet, village.meter_wallet, callers.bearer(ADMIN)
     same = await api.post(ORDERS, json=transfer(agent, agent), headers=headers)
     assert await told(same) == (406, "Sender wallet id and receiver wallet id cannot be the same")
@@ -206,7 +206,7 @@ async def test_refusals_of_an_order(api: Any, village: PaymentsWorld, callers: I
 
 
 async def test_a_payment_through_the_gateway(api: Any, village: PaymentsWorld, callers: IdentityWorld) -> None:
-    """[PAY-52] [PAY-88] Any receiver, the client's reference, and the key of the account that takes the money."""
+    """[API-119] [PAY-52] [PAY-88] Any receiver, the client's reference, the key of the account that takes the money."""
     body = {
         "external_reference": "dashboard-1",
         "receiver_wallet_id": village.organization_wallet,

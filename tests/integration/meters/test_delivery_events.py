@@ -210,7 +210,7 @@ class TestObservations:
 
 class TestReports:
     async def test_met_82_a_report_is_stored_and_passed_on(self, world: MetersWorld) -> None:
-        """[MET-85] [R36] Counter, credit and freeze time; [MET-93] no socket event."""
+        """[REL-51] [MET-85] [R36] Counter, credit and freeze time; [MET-93] no socket event."""
         meter_id = world.meter_ids[0]
         unknown = await Desk(world).apply(world.report(meterStatus={"relayOpen": True}))
         (stored,) = await world.of_type(READ_REPORT)
@@ -235,7 +235,7 @@ class TestReports:
         assert unknown.meters == set()
 
     async def test_met_82_the_same_freeze_time_is_the_same_report(self, world: MetersWorld) -> None:
-        """Twice in one call, and again later; the next hour's is another one."""
+        """[REL-57] Twice in one call, and again later; the next hour's is another one."""
         desk = Desk(world)
         await desk.apply(world.report(), world.report())
         await desk.apply(world.report())
@@ -249,6 +249,7 @@ class TestReports:
         assert await world.interactions() == []
 
     async def test_met_82_a_join_is_neither_stored_nor_a_sign_of_life(self, world: MetersWorld) -> None:
+        """[REL-57]"""
         before = await world.reported(world.meter_ids[0])
         join = attrs.evolve(world.report(), command_type=CommandType.JOIN_NETWORK)
         world.clock.advance(timedelta(minutes=1))

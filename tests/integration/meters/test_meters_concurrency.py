@@ -14,7 +14,7 @@ from nxt_domain.meters.model import InteractionStatus, InteractionType
 
 
 async def test_rel_192_concurrent_purchases_of_one_meter_get_distinct_minutes(postgres: PostgresVillage) -> None:
-    """[MET-74] 20 transactions at once, each with a token."""
+    """[REL-52] [MET-74] 20 transactions at once, each with a token."""
     desk, meter_id = Desk(postgres), postgres.meter_ids[0]
     orders = [await postgres.new_order(meter_id) for _ in range(20)]
     await asyncio.gather(*(desk.settle((meter_id, "1"), orders=[order_id]) for order_id in orders))

@@ -380,7 +380,7 @@ async def test_what_is_refused(world: World, finance: Client) -> None:
 
 
 async def test_the_way_to_the_bank(world: World, finance: Client) -> None:
-    """[PAY-148] [PAY-149] [PAY-165] [PAY-166] Link, approval, transfer; the ledger goes along."""
+    """[API-125] [PAY-148] [PAY-149] [PAY-165] [PAY-166] Link, approval, transfer; the ledger goes along."""
     _, payout = await finance.post(grid_id=GRID)
     number = payout["id"]
     ignored = {"proposed_amount": 1, "grid_id": 5, "details": {}, "started_at": END.isoformat()}
@@ -390,6 +390,8 @@ async def test_the_way_to_the_bank(world: World, finance: Client) -> None:
     status, approved = await finance.put(id=number, payout_status="PROCESSING", approved_amount=2_780_000)
     assert (status, approved["payout_status"], approved["approved_amount"]) == (200, "PROCESSING", 2_780_000)
     assert approved["approved_by"] == {"id": ADMIN.id, "full_name": "Operator"}
+    if isinstance(world, Stores):
+        assert (approved["grid"]["id"], approved["grid"]["name"]) == (GRID, "Kalonda")
     accrued = await world.postings(f"payout:{number}:accrue")
     assert accrued[f"payable:developer:{OWNER}"] == Decimal(2_780_000)
     assert accrued[f"clearing:revenue:{GRID}"] == Decimal(-4_350_000)

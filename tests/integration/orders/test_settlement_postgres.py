@@ -14,6 +14,7 @@ from tests.support.payments_postgres import PostgresWorld
 
 from nxt_adapters.supabase.engine import create_engine
 from nxt_adapters.supabase.ledger import PostgresLedger
+from nxt_adapters.supabase.tables import orders
 from nxt_domain.orders.states import FailureCode, OrderStatus, is_allowed
 from nxt_domain.orders.use_cases.settle_orders import SettlementReport
 from nxt_domain.shared.errors import Unavailable
@@ -30,17 +31,17 @@ async def world(relational_url: str) -> AsyncIterator[PostgresWorld]:
 
 async def pay(world: PostgresWorld, count: int) -> list[int]:
     """Make orders from the gateway that are paid and wait for settlement."""
-    orders = [await world.buy("100") for _ in range(count)]
-    for order in orders:
+    bought = [await world.buy("100") for _ in range(count)]
+    for order in bought:
         world.pay(order, tx_id=f"7{order.id}")
         async with world.begin() as tx:
             charge = await tx.charges.find(order.id)
         await world.verification.by_reference(order, charge)
-    return [order.id for order in orders]
+    return [order.id for order in bought]
 
 
 async def test_eight_workers_settle_each_order_once(world: PostgresWorld) -> None:
-    """[PAY-102] [PAY-124] any number of workers; nobody waits for locks, nothing happens twice."""
+    """[REL-31] [PAY-102] [PAY-124] any number of workers; nobody waits for locks, nothing happens twice."""
     order_ids = await pay(world, 40)
 
     async def work() -> list[int]:
@@ -56,8 +57,30 @@ async def test_eight_workers_settle_each_order_once(world: PostgresWorld) -> Non
     assert await world.balance(world.meter_wallet) == Decimal(4000)
     assert len(world.top_ups.requests) == 40
     assert world.one("select count(*) from transactions") == 80
+    assert world.one("select count(*) from orders where lock_session is not null") == 0
     world.one("select internal.refresh_hot_balances()")
     assert world.one("select balance from wallets where id = 968") == Decimal(-4000)
+
+
+async def test_the_record_of_an_order_is_never_made_anew(world: PostgresWorld) -> None:
+    """[REL-28] [REL-62] [REL-63] Renamed, hidden, moved and unassigned since: the order tells what it told."""
+    (order_id,) = await pay(world, 1)
+    columns = ", ".join(column.name for column in orders.c if column.name.startswith(("meta_", "historical_", "rls_")))
+    record = f"select {columns} from orders where id = %s"
+    before = world.all(record, order_id)
+    assert before[0]["meta_order_type"] == "ENERGY_TOPUP"
+    assert before[0]["meta_is_hidden_from_reporting"] is False
+    for change in (
+        "insert into organizations (id, name) values (9000, 'Buyer')",
+        "update accounts set full_name = 'Renamed'",
+        "update customers set is_hidden_from_reporting = true",
+        "update grids set name = 'Renamed ' || id, is_hidden_from_reporting = true, organization_id = 9000",
+        "update meters set connection_id = null",
+    ):
+        world.owner.execute(change)
+    await world.settle()()
+    assert (await world.order(order_id)).status is OrderStatus.COMPLETED
+    assert world.all(record, order_id) == before
 
 
 async def test_two_purchases_that_together_exceed_a_balance(world: PostgresWorld) -> None:

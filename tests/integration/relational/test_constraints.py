@@ -35,6 +35,58 @@ def test_an_unknown_word_of_an_enumeration_is_no_value(world: World) -> None:
     assert refused.value.sqlstate == "22P02"
 
 
+def test_a_name_is_of_one_undeleted_grid(world: World) -> None:
+    """[REL-40] Over all organizations, whatever its case and the blanks around it; a deleted grid gives it back."""
+    named = {"name": " GRID 1 ", "organization_id": "$org"}
+    with pytest.raises(psycopg.errors.UniqueViolation), world.session.transaction():
+        world.insert("grids", named, world.tenants["B"])
+    world.session.execute("update grids set deleted_at = now() where name = 'Grid 1'")
+    world.insert("grids", named, world.tenants["B"])
+
+
+@pytest.mark.parametrize(
+    ("table", "values"),
+    [
+        ("meters", {"external_reference": "4700177147{n}"}),
+        ("dcus", {"external_reference": "a84041ffff{n}", "communication_protocol": "CALIN_V1", "grid_id": "$grid"}),
+    ],
+)
+def test_a_reference_counts_within_its_system(world: World, table: str, values: dict[str, object]) -> None:
+    """[REL-9] Two outside systems may use the same one."""
+    world.insert(table, {**values, "external_system": "STEAMACO"}, world.tenants["A"])
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        world.insert(table, {**values, "external_system": "CALIN"}, world.tenants["A"])
+
+
+def test_a_meter_comes_without_wallet(world: World) -> None:
+    """[REL-25] Dashboards insert the meter and then its wallet: nothing may have made one before them."""
+    ids = world.tenants["A"]
+    made = world.insert("meters", {"external_reference": "47001771500", "external_system": "CALIN"}, ids)
+    wallet = world.insert("wallets", {"meter_id": made["key"]}, ids)
+    assert (wallet["wallet_type"], wallet["balance"]) == ("REAL", 0)
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        world.insert("wallets", {"meter_id": made["key"]}, ids)
+
+
+def test_phones_of_accounts_have_no_plus(world: World) -> None:
+    """[REL-29]"""
+    world.insert("accounts", {"phone": "2348030000099"}, {})
+    with pytest.raises(psycopg.errors.CheckViolation):
+        world.insert("accounts", {"phone": "+2348030000098"}, {})
+
+
+def test_an_interaction_knows_where_it_came_from(world: World) -> None:
+    """[REL-162] It is its meter's owner's, waits in the middle of the queue, and names one of eight origins."""
+    ids = world.tenants["A"]
+    command = {"meter_id": "$meter", "meter_interaction_type": "READ_CREDIT"}
+    with pytest.raises(psycopg.errors.NotNullViolation), world.session.transaction():
+        world.insert("meter_interactions", command, ids)
+    with pytest.raises(psycopg.errors.CheckViolation), world.session.transaction():
+        world.insert("meter_interactions", {**command, "origin": "SOMEWHERE"}, ids)
+    made = world.insert("meter_interactions", {**command, "origin": "RECONCILER"}, ids)
+    assert (made["rls_organization_id"], made["priority"], made["attempts"]) == (ids["org"], 10, 0)
+
+
 def test_a_tag_is_on_one_pole_alone(world: World) -> None:
     """[REL-43] Also over grids: a unique violation, which is a conflict."""
     pole = {"external_reference": "101", "grid_id": "$grid", "location_geom": POINT}

@@ -58,7 +58,7 @@ def test_downgrade_is_refused(relational_url: str) -> None:
 
 
 def test_roles_are_limited(relational_url: str) -> None:
-    """[PAY-32] [R14] The application's role reads the ledger and can not write it."""
+    """[REL-147] [PAY-32] [R14] The application's role reads the ledger and can not write it."""
     with psycopg.connect(relational_url, autocommit=True) as connection:
         connection.execute("set role nxt_app")
         assert connection.execute("select count(*) from internal.ledger_postings").fetchone() == (0,)

@@ -51,7 +51,7 @@ def test_worked_example(ledger: str) -> None:
 
 
 def test_wallets_follow_in_the_same_transaction(ledger: str) -> None:
-    """[PAY-21] [PAY-30] A wallet shows its account's balance and the time of the transaction."""
+    """[REL-147] [PAY-21] [PAY-30] A wallet shows its account's balance and the time of the transaction."""
     with connect(ledger) as connection:
         (wallet,) = make_wallets(connection, 1)
         with connection.transaction():
@@ -89,7 +89,7 @@ def test_a_key_repeated_in_one_batch_posts_once(ledger: str) -> None:
 
 @pytest.mark.parametrize("same_batch", [True, False])
 def test_a_key_with_other_postings_is_a_conflict(ledger: str, same_batch: bool) -> None:
-    """[R51] A known key with other postings raises LEDGER_KEY_CONFLICT and changes nothing."""
+    """[REL-147] [R51] A known key with other postings raises LEDGER_KEY_CONFLICT and changes nothing."""
     with connect(ledger) as connection:
         (wallet,) = make_wallets(connection, 1)
         first = entry("order:9:settle", (wallet, "10"), (MANUAL, "-10"))

@@ -70,7 +70,10 @@ def test_every_table_has_rows_of_both_tenants(world: World) -> None:
 
 
 def test_callers_see_their_rows_and_no_others(world: World, who: Who) -> None:
-    """[REL-189] [REL-104] [REL-107] [REL-108] [API-209] In each table exactly the rows that the access table admits."""
+    """[REL-189] [REL-104] [REL-107] [REL-108] [API-209] In each table exactly the rows that the access table admits.
+
+    A lender's token opens no more [REL-32]; a refusal is SQLSTATE 42501, and other rows are just not there [REL-184].
+    """
     facts = Facts(world.session, who)
     expected: dict[str, object] = {}
     for table in TABLES:
@@ -89,7 +92,7 @@ def _seen(world: World, table: str) -> object:
 
 
 def test_callers_insert_what_is_theirs_to_insert(world: World, who: Who) -> None:
-    """[REL-189] [REL-102] [REL-108] [API-209] A row of either tenant is made, or refused, as the access table says."""
+    """[REL-189] [REL-102] [REL-108] [REL-184] [API-209] A row of either tenant is made or refused as the table says."""
     facts = Facts(world.session, who)
     expected: dict[tuple[str, str], bool] = {}
     found: dict[tuple[str, str], bool] = {}

@@ -163,8 +163,18 @@ def test_a_customer_who_moves_takes_meters_to_the_new_grid(world: tuple[Session,
     assert row == (ids["other_grid"], ids["owner"])
 
 
+def test_a_meter_belongs_where_its_customer_is(world: tuple[Session, Ids]) -> None:
+    """[REL-22] Its gateway may stand on somebody else's grid."""
+    session, ids = world
+    session.execute("update dcus set grid_id = %(other_grid)s where id = %(dcu)s", ids)
+    assert _owner(session, "dcus", ids["dcu"]) == ids["buyer"]
+    assert _owner(session, "meters", ids["meter"]) == ids["owner"]
+    session.execute("update meters set dcu_id = null where id = %(meter)s", ids)
+    assert _owner(session, "meters", ids["meter"]) == ids["owner"]
+
+
 def test_an_unassigned_meter_belongs_to_nobody(world: tuple[Session, Ids]) -> None:
-    """[REL-17] [PAY-16] Meter, wallet and shadow lose their owner; the wallet keeps its meter."""
+    """[REL-22] [REL-17] [PAY-16] Meter, wallet and shadow lose their owner; the wallet keeps its meter."""
     session, ids = world
     session.execute("update meters set connection_id = null, dcu_id = null where id = %(meter)s", ids)
     assert _owner(session, "meters", ids["meter"]) is None

@@ -28,7 +28,7 @@ async def put(api: Any, world: SitesWorld, body: object, caller: Any = ADMIN) ->
 
 
 def test_every_changeable_column_is_a_field() -> None:
-    """[API-92] All columns of API-91 but the eight fixed ones; null clears those that may be empty, and no other."""
+    """[REL-41] [API-92] All columns of API-91 but the eight fixed ones; null clears what may be empty, and no other."""
     assert {field.name for field in attrs.fields(GridFields)} == CHANGEABLE | {"id"}
     assert len(attrs.fields(GridView)) - len(CHANGEABLE) == 8
     clearing = {field.name for field in shape_of(GridFields).fields if field.clears_with_null}
@@ -36,7 +36,7 @@ def test_every_changeable_column_is_a_field() -> None:
 
 
 async def test_some_columns_of_many_grids(api: Any, world: SitesWorld) -> None:
-    """[API-92] [API-9] [API-10] Absence keeps, null clears, unknown and fixed fields are ignored."""
+    """[REL-41] [API-92] [API-9] [API-10] Absence keeps, null clears, unknown and fixed fields are ignored."""
     await put(api, world, [{"id": GRID, "walkthrough_external_id": "W-1", "kwp": 10, "kwh_tariff": 200.25}])
     answer = await put(
         api,
@@ -137,7 +137,7 @@ async def test_all_wrong_types_are_told_with_their_index(api: Any, world: SitesW
 
 
 async def test_taken_names_and_lost_owners(api: Any, world: SitesWorld) -> None:
-    """[API-20] [REL-84] A name belongs to one grid; a grid's things follow it to its new owner."""
+    """[REL-40] [API-20] [REL-84] A name belongs to one grid; a grid's things follow it to its new owner."""
     [dcu] = await world.add(
         dcus,
         {"external_reference": "1", "external_system": "CALIN", "communication_protocol": "CALIN_V1", "grid_id": GRID},

@@ -70,6 +70,7 @@ def test_met_91_money_for_energy() -> None:
     ("is_managed", "is_on", "expected"), [(True, True, True), (True, False, False), (False, False, True)]
 )
 def test_met_67_power_is_known_missing_only_where_we_run_it(is_managed: bool, is_on: bool, expected: bool) -> None:
+    """[REL-42]"""
     assert is_energised(is_generation_managed=is_managed, is_hps_on=is_on) is expected
 
 

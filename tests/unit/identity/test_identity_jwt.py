@@ -268,7 +268,7 @@ async def test_the_key_set_is_asked_for_seldom() -> None:
 
 
 async def test_an_outage_of_the_provider_signs_nobody_out() -> None:
-    """[API-16] [API-44] Keys in hand stay in use; without any, the answer is 503, not 401."""
+    """[REL-178] [API-16] [API-44] Keys in hand stay in use; without any, the answer is 503, not 401."""
     provider = Provider(jwk("k1", RSA_KEY))
     verifier = by_keys(provider)
     token = signed(key=RSA_KEY, algorithm="RS256", headers={"kid": "k1"})

@@ -11,8 +11,17 @@ import pytest
 from tests.support.identity_world import ADMIN, AGENT, CUSTOMER, LENDER, MEMBER, NOBODY, IdentityWorld
 
 from nxt_adapters.memory.database import MemoryClock
+from nxt_adapters.supabase.tables import enums, members
 from nxt_domain.identity.cache import TtlCache
-from nxt_domain.identity.model import Account, AccountType, ApiKey, CredentialKind, OrganizationType, TokenClaims
+from nxt_domain.identity.model import (
+    Account,
+    AccountType,
+    ApiKey,
+    CredentialKind,
+    MemberType,
+    OrganizationType,
+    TokenClaims,
+)
 from nxt_domain.identity.rules import (
     bearer_token,
     create_api_key,
@@ -67,6 +76,25 @@ def test_the_first_row_decides_the_type(account: Account, kind: AccountType | No
     assert (principal.account_type, principal.is_admin_org) == (kind, admin)
 
 
+@pytest.mark.parametrize("member_type", MemberType)
+@pytest.mark.parametrize("organization_id", [2, 7])
+def test_power_over_the_platform_is_membership_in_its_organization(
+    member_type: MemberType, organization_id: int
+) -> None:
+    """[API-62] Whatever the member's type; there is no other mark of it."""
+    account = attrs.evolve(MEMBER, member_type=member_type, organization_id=organization_id)
+    principal = principal_of_user(account, CLAIMS, "t", admin_organization_id=2)
+    assert principal.is_admin_org is (organization_id == 2)
+
+
+def test_types_of_accounts_and_members() -> None:
+    """[API-62] [REL-78] Three and ten, in the domain as in the database; who is not said to be else is a developer."""
+    assert set(AccountType) == set(enums.account_type.enums) == {"MEMBER", "AGENT", "CUSTOMER"}
+    assert list(MemberType) == enums.member_type.enums
+    assert len(MemberType) == 10
+    assert str(getattr(members.c.member_type.server_default, "arg", "")) == "DEVELOPER"
+
+
 def test_a_principal_never_shows_its_token() -> None:
     """[API-41]"""
     principal = principal_of_user(MEMBER, CLAIMS, "raw-token-hunter2", admin_organization_id=2)
@@ -106,7 +134,7 @@ KEY = ApiKey(id=1, account_id=2, created_at=NOW)
     ],
 )
 def test_a_key_counts_while_nothing_stands_against_it(key: ApiKey, is_usable: bool) -> None:
-    """[API-51] [R42]"""
+    """[REL-38] [API-51] [R42]"""
     assert key.is_usable(NOW) is is_usable
 
 

@@ -67,7 +67,7 @@ def test_kind_grid_tenant_and_visibility(
     grid: int | None,
     organization: int | None,
 ) -> None:
-    """[PAY-41] [PAY-42] [PAY-198] the receiver decides, the sender refines."""
+    """[REL-28] [REL-62] [PAY-41] [PAY-42] [PAY-198] the receiver decides, the sender refines."""
     made = meta(sender, receiver)
     assert (made.order_type, made.is_hidden_from_reporting, made.grid_id, made.organization_id) == (
         kind,
@@ -78,7 +78,7 @@ def test_kind_grid_tenant_and_visibility(
 
 
 def test_names_of_a_meter_and_its_customer() -> None:
-    """[PAY-42] parts 2 name the customer behind meters and connections only."""
+    """[REL-63] [PAY-42] parts 2 name the customer behind meters and connections only."""
     made = meta(party(A.METER, name="47001771477"), party(A.CONNECTION, name="survey-1"))
     assert (made.sender_type, made.sender_name, made.sender_id) == (A.METER, "47001771477", 31)
     assert made.sender_name_part_2 == made.receiver_name_part_2 == "Customer of Kalonda"
@@ -89,7 +89,7 @@ def test_names_of_a_meter_and_its_customer() -> None:
 
 
 def test_author() -> None:
-    """[PAY-42] who placed it; nobody: all null."""
+    """[REL-63] [PAY-42] who placed it; nobody: all null."""
     author = Author(account_id=3, account_type=AccountType.AGENT, role_id=31, name="Agent of Kalonda")
     made = order_meta(sender=SYSTEM, receiver=party(A.METER), author=author, platform_organization_id=PLATFORM)
     assert (made.author_type, made.author_id, made.author_name) == (AccountType.AGENT, 31, "Agent of Kalonda")
@@ -97,7 +97,7 @@ def test_author() -> None:
 
 
 def test_credit_transfers_are_hidden() -> None:
-    """[PAY-42] an order of a credit transfer counts in no report."""
+    """[REL-71] [PAY-42] an order of a credit transfer counts in no report."""
     assert meta(party(A.METER), party(A.METER), is_credit_transfer=True).is_hidden_from_reporting is True
 
 
@@ -114,7 +114,7 @@ def test_credit_transfers_are_hidden() -> None:
     ],
 )
 def test_missing_links_are_refused(sender: Party, receiver: Party, text: str) -> None:
-    """[PAY-43] an order is never stored without its record."""
+    """[REL-63] [PAY-43] an order is never stored without its record."""
     with pytest.raises(Unresolvable) as refused:
         meta(sender, receiver)
     assert refused.value.message == text

@@ -34,10 +34,11 @@ from nxt_domain.shared.money import Currency
         ("4922.26", "703.18", "7"),
         ("660", "220", "3"),
         ("1000", "230", "4.4"),
+        ("1000", "265", "3.8"),
     ],
 )
 def test_energy_is_rounded_up_exactly(amount: str, tariff: str, energy_kwh: str) -> None:
-    """[PAY-108] [PAY-198] the table of 11.3, the decimal example of 0.2, [MET-92]."""
+    """[REL-66] [PAY-108] [PAY-198] the table of 11.3, the decimal example of 0.2, [MET-92]."""
     assert energy_sold(Decimal(amount), Decimal(tariff)) == Decimal(energy_kwh)
 
 
@@ -52,9 +53,10 @@ def test_energy_never_cheats_anybody(amount: Decimal, tariff: Decimal) -> None:
 
 
 def test_value_of_credit() -> None:
-    """[PAY-111] [MET-91] to the cent, a half goes up."""
+    """[REL-51] [PAY-111] [MET-91] to the cent, a half goes up."""
     assert credit_value(Decimal("12.345"), Decimal(250)) == Decimal("3086.25")
     assert credit_value(Decimal("0.0001"), Decimal(50)) == Decimal("0.01")
+    assert credit_value(Decimal("12.4"), Decimal(265)) == Decimal("3286.00")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,7 @@ def test_value_of_credit() -> None:
     ],
 )
 def test_tariff_of_a_meter(changes: dict[str, object], expected: str | None) -> None:
-    """[PAY-107] [MET-91] own price, else the grid's by service; zero or less is missing."""
+    """[REL-50] [PAY-107] [MET-91] own price, else the grid's by service; zero or less is missing."""
     tariff = tariff_of_meter(attrs.evolve(TARIFFS, **changes))
     assert tariff == (None if expected is None else Decimal(expected))
 

@@ -32,7 +32,7 @@ ITEM = SettlingOrder(
 
 
 def test_money_from_the_gateway_settles() -> None:
-    """[PAY-34] [PAY-109] [PAY-113] entry, tariff, meter's own type, command; no balance is read."""
+    """[REL-66] [PAY-34] [PAY-109] [PAY-113] entry, tariff, meter's own type, command; no balance is read."""
     done = settle(ITEM, Balances({}), NOW)
     assert done.entry is not None
     assert [(leg.account, leg.amount) for leg in done.entry.postings] == [
@@ -53,7 +53,7 @@ def test_orders_without_meter_keep_no_tariff() -> None:
 
 
 def test_a_credit_transfer_uses_the_tariff_it_was_given() -> None:
-    """[PAY-107] the sending meter's prices, the receiving meter's type."""
+    """[REL-71] [PAY-107] the sending meter's prices, the receiving meter's type."""
     assert ITEM.meter is not None
     cheaper = attrs.evolve(ITEM.meter, tariffs=attrs.evolve(TARIFFS, essential_tariff=Decimal(250)))
     done = settle(attrs.evolve(ITEM, meter=cheaper, meter_credit_transfer_id=3), Balances({}), NOW)

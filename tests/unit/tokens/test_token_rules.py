@@ -45,7 +45,7 @@ def at(minute: int, second: int = 0) -> datetime:
     ],
 )
 def test_met_74_examples(last: datetime | None, now: datetime, issue: datetime) -> None:
-    """[PAY-114] The same rule."""
+    """[REL-52] [PAY-114] The same rule."""
     assert next_issue_time(last=last, now=now) == issue
 
 
