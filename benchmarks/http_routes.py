@@ -107,6 +107,7 @@ async def _cases(environment: Mapping[str, str], headers: Mapping[str, str]) -> 
     made = await registers.create_connection(caller, _connection(ids[0]), [])
     creation = recorded.take()
     await container.engine().dispose()
+    await container.http_session().close()
     return [
         Case(
             name="GET /grids/{id}",
