@@ -28,8 +28,10 @@ from nxt_adapters.supabase.secret_store import PostgresSecretStore
 from nxt_adapters.supabase.unit_of_work import SupabaseReading, SupabaseUnitOfWork
 from nxt_adapters.supabase.wakeups import PostgresWakeUps
 from nxt_adapters.system.clock import SystemClock
+from nxt_adapters.timescale.connection_use import TimescaleConnectionUse
 from nxt_adapters.timescale.pool import create_series_pool
 from nxt_adapters.victron.vrm import VrmSiteDevices
+from nxt_domain.grids.use_cases.classify_lifelines import ClassifyLifelines
 from nxt_domain.identity.use_cases import AuthenticateKey, AuthenticateService, AuthenticateUser
 from nxt_domain.identity.use_cases.sign_in import ConfirmLocalSession, SignIn
 from nxt_domain.messaging.use_cases.apply_event import ApplyDeviceEvent
@@ -229,6 +231,9 @@ class Container(containers.DeclarativeContainer):
     refund_suspense = providers.Singleton(RefundSuspense, begin=begin, accounts=merchant_accounts, clock=clock)
     accounting_export = providers.Singleton(payouts.accounting_export, settings)
     export_payout = providers.Singleton(ExportPayout, begin=begin, export=accounting_export)
+    classify_lifelines = providers.Singleton(
+        ClassifyLifelines, begin=begin, use=providers.Singleton(TimescaleConnectionUse, series_pool), clock=clock
+    )
     generate_payouts = providers.Singleton(GeneratePayouts, begin=begin, draft=money.draft_payout, clock=clock)
     settle_orders = providers.Singleton(SettleOrders, begin=begin, top_ups=top_ups, clock=clock, wake_ups=wake_ups)
     fulfil_top_up = providers.Singleton(

@@ -16,6 +16,7 @@ from nxt_adapters.memory.database import MemoryClock, MemoryDatabase, MemoryTran
 from nxt_adapters.memory.grids import MemoryGridTwins
 from nxt_adapters.memory.interactions import MemoryInteractions
 from nxt_adapters.memory.leases import MemoryJobLeases
+from nxt_adapters.memory.lifelines import MemoryLifelines
 from nxt_adapters.memory.messages import MemoryDeviceMessages
 from nxt_adapters.memory.meter_register import MemoryMeterSearch
 from nxt_adapters.memory.meters import MemoryMeters, MemoryStateEvents
@@ -63,6 +64,7 @@ class MemoryUnitOfWork(MemoryPayments):
         self.token_issues = MemoryTokenIssues(database)
         self.decoder_keys = MemoryDecoderKeys(database)
         self.payouts = MemoryPayouts(database)
+        self.lifelines = MemoryLifelines(database)
         self.messages = messages_of(self)
 
     def within(self, scope: Scope) -> MemoryTenantRepositories:

@@ -17,6 +17,7 @@ from nxt_adapters.supabase.gateway_events import PostgresGatewayEvents
 from nxt_adapters.supabase.grid_twins import PostgresGridTwins
 from nxt_adapters.supabase.interactions import PostgresInteractions
 from nxt_adapters.supabase.ledger import PostgresLedger
+from nxt_adapters.supabase.lifelines import PostgresLifelines
 from nxt_adapters.supabase.meter_register import PostgresMeterSearch
 from nxt_adapters.supabase.meters import PostgresMeters
 from nxt_adapters.supabase.notices import PostgresNotices
@@ -132,6 +133,11 @@ class SupabaseUnitOfWork(PostgresTransaction):
     def ussd_sessions(self) -> PostgresUssdSessions:
         """Phone sessions."""
         return PostgresUssdSessions(self.connection)
+
+    @cached_property
+    def lifelines(self) -> PostgresLifelines:
+        """Connections by their use."""
+        return PostgresLifelines(self.connection)
 
     @cached_property
     def payouts(self) -> PostgresPayouts:

@@ -169,8 +169,8 @@ async def _start_calendar(process: Process) -> None:
     if process.settings.artifact.capabilities.payments.enabled:
         functions["reconcile-gateway-orders"] = container.reconcile_gateway_orders()
         functions["ledger-audit"] = partial(_audit_ledger, process)
-        if process.settings.is_production and process.settings.series_url:
-            functions["generate-payouts"] = await _payout_generator(process)
+    if process.settings.is_production and process.settings.series_url:
+        functions |= await _reports(process)
     threads = RqThreads(
         valkey_url=process.settings.valkey_url,
         calendar=CALENDAR,
@@ -186,12 +186,15 @@ async def _start_calendar(process: Process) -> None:
     process.run("calendar", run)
 
 
-async def _payout_generator(process: Process) -> JobFunction:
-    series = process.container.series_pool()
-    await series.open(wait=False)
-    process.on_close(series.close)
-    generate: JobFunction = process.container.generate_payouts()
-    return generate
+async def _reports(process: Process) -> Mapping[str, JobFunction]:
+    """Open the series for what is drawn up of them; in production only [PAY-162, PAY-187]."""
+    container, capabilities = process.container, process.settings.artifact.capabilities
+    await container.series_pool().open(wait=False)
+    process.on_close(container.series_pool().close)
+    found: dict[str, JobFunction] = {"lifeline": container.classify_lifelines()}
+    if capabilities.payments.enabled:
+        found["generate-payouts"] = container.generate_payouts()
+    return found
 
 
 async def _audit_ledger(process: Process) -> str:
