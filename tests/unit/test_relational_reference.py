@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,16 @@ from sqlalchemy.dialects import postgresql
 from tests.support import baseline_changes as reviewed
 
 from nxt_adapters.supabase.tables import GeoJson, enums, metadata
+from nxt_domain.fieldwork.issues import IssueStatus
+from nxt_domain.grids.contracts import IdDocumentType
+from nxt_domain.grids.model import CommunicationProtocol, MeterPhase, Weather
+from nxt_domain.grids.solar_chargers import MpptType
+from nxt_domain.grids.tariffs import MeterType
+from nxt_domain.identity.model import MemberType
+from nxt_domain.identity.people import Gender, GeneratorType
+from nxt_domain.orders.model import PaymentChannel
+from nxt_domain.shared.money import Currency
+from nxt_domain.wallets.payouts import PayoutStatus
 
 _BESIDE = Path(__file__).resolve().parents[2].parent / "shared" / "spec"
 SPEC = Path(os.environ.get("NXT_SPEC_DIR", _BESIDE)) / "relational-schema.json"
@@ -184,6 +195,38 @@ def test_enumerations_are_word_for_word() -> None:
         "ledger_entry_type_enum",
     }  # fmt: skip
     assert ours["shadow_attribute_enum"] == ["relay", "power_limit"]
+
+
+API_PAGE = SPEC.with_name("api.md").read_text(encoding="utf-8").partition("[API-216]")[2].partition("\n---\n")[0]
+NAMED_ENUMS = {
+    name: tuple(re.sub(r" \(.*?\)", "", values).split(", "))
+    for names, values in re.findall(r"^\| (`.*?) \| ([A-Z].*) \|$", API_PAGE, re.MULTILINE)
+    for name in re.findall(r"`(\w+)`", names)
+}
+# Members of the domain that clients name, in the order of texts that say "one of" [API-23].
+OURS: dict[str, type[StrEnum]] = {
+    "member_type_enum": MemberType,
+    "communication_protocol_enum": CommunicationProtocol,
+    "currency_enum": Currency,
+    "payment_channel_enum": PaymentChannel,
+    "payout_status_enum": PayoutStatus,
+    "meter_type_enum": MeterType,
+    "meter_phase_enum": MeterPhase,
+    "issue_status_enum": IssueStatus,
+    "mppt_type_enum": MpptType,
+    "gender_enum": Gender,
+    "generator_type_enum": GeneratorType,
+    "id_document_type_enum": IdDocumentType,
+    "weather_type_enum": Weather,
+}
+
+
+def test_enumerations_have_one_order() -> None:
+    """[API-216] That of the page, in the database and in the domain."""
+    built = {value.name: tuple(value.enums) for value in vars(enums).values() if isinstance(value, postgresql.ENUM)}
+    assert len(NAMED_ENUMS) > 30
+    assert {name: built.get(name) for name in NAMED_ENUMS} == NAMED_ENUMS
+    assert {name: tuple(kind) for name, kind in OURS.items()} == {name: NAMED_ENUMS[name] for name in OURS}
 
 
 # New pairs that the additions of section 14 connect.

@@ -38,7 +38,7 @@ def _do(world: World, statement: str, *values: object) -> None:
 
 
 def test_grid_status_counts_customers_that_have_meters(world: World) -> None:
-    """[REL-92] Not the hidden ones, not those of deleted accounts, not those without a meter."""
+    """[REL-92] [API-211] Not the hidden ones, not those of deleted accounts, not those without a meter."""
     ids = world.tenants["A"]
     status = "select * from get_grid_status(%s)"
     _do(world, "update grids set is_hps_on = true, is_cabin_meter_credit_depleting = true where id = %s", ids["grid"])
@@ -92,7 +92,7 @@ def _revenue(world: World, grid: object) -> object:
 
 
 def test_revenue_sums_settled_energy_of_a_half_open_period(world: World) -> None:
-    """[REL-93] Start inclusive, end exclusive; hidden, unsaid, reversed, unsettled and other orders don't count."""
+    """[REL-93] [API-211] Half-open; hidden, unsaid, reversed, unsettled and other orders don't count."""
     grid = world.tenants["A"]["grid"]
     assert _revenue(world, grid) == Decimal(0), "and not null"
     _sell(world, 1, "100.25", "2026-05-01T00:00:00Z")
@@ -111,7 +111,7 @@ def test_revenue_sums_settled_energy_of_a_half_open_period(world: World) -> None
 
 
 def test_top_spenders_are_grouped_by_customer(world: World) -> None:
-    """[REL-94] Largest first, ties by id, at most so many; one row for a customer, whatever the name was."""
+    """[REL-94] [API-211] Largest first, ties by id, at most so many; one row for a customer, whatever the name was."""
     _sell(world, 7, "50")
     _sell(world, 7, "60", meta_receiver_name_part_2="Customer 7, renamed")
     _sell(world, 9, "110")

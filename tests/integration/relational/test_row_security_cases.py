@@ -79,6 +79,15 @@ def test_a_deleted_person_sees_nothing(world: World) -> None:
             assert do(world, who, f"select * from {table}") == [], table
 
 
+@pytest.mark.parametrize("table", ["bank_accounts", "meter_credit_transfers"])
+def test_banks_and_credit_transfers_are_closed(world: World, table: str) -> None:
+    """[REL-71] Nobody reads them through the gateway, the platform's staff neither."""
+    assert len(world.rows(table)) == 2
+    for who in world.everybody:
+        with pytest.raises(InsufficientPrivilege):
+            do(world, who, f"select * from {table}")
+
+
 def test_a_sold_grid_changes_hands_in_one_step(world: World) -> None:
     """[REL-193] [REL-84] The buyer sees what describes the present, the seller keeps the orders of the past."""
     sold, buyer = world.tenants["A"], world.tenants["B"]

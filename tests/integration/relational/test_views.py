@@ -45,7 +45,7 @@ VIEWS = ("agents_with_account", "customers_with_account", "meters_with_account_a
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_row_security_of_the_tables_below_applies(world: World, view: str) -> None:
-    """[REL-85] Each tenant sees its own rows, the platform all, a person of no organization none."""
+    """[REL-85] [API-211] Each tenant sees its own rows, the platform all, a person of no organization none."""
     for ids in world.tenants.values():
         _put_in_a_batch(world, ids)
         _do(world, "update accounts set organization_id = %s where id = %s", ids["org"], ids["neighbour_account"])

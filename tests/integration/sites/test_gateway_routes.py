@@ -54,6 +54,14 @@ async def test_changes_in_their_order(api: Any, world: SitesWorld) -> None:
     assert {name for name in seen["grid"]["organization"] if "secret" in name or "client" in name} == set()
 
 
+async def test_an_answer_is_complete(api: Any, world: SitesWorld) -> None:
+    """[API-32] More gateways than table gateways give at once: each of them is answered, and changed."""
+    stocked = [{**STOCK, "external_reference": f"a8{number:014x}"} for number in range(1001)]
+    ids = await world.add(dcus, *stocked)
+    answer = await put(api, world, [{"id": dcu, "queue_buffer_length": 7} for dcu in ids])
+    assert [(dcu["id"], dcu["queue_buffer_length"]) for dcu in await answer.json()] == [(dcu, 7) for dcu in ids]
+
+
 @pytest.mark.parametrize(
     ("change", "status", "message"),
     [
