@@ -176,7 +176,7 @@ def is_answer(name: str, answer: Answer) -> bool:
 
 
 async def test_strangers_get_401_and_change_nothing(world: World, session: aiohttp.ClientSession) -> None:
-    """[API-16] [API-42] [API-43] [API-44] [API-46] [API-51] [R39] The service key is no credential of this role."""
+    """[API-16] [API-42] [API-43] [API-44] [API-46] [API-51] [REL-38] [R39] The service key is none here."""
     before = world.rows.snapshot()
     wrong = []
     for name in GUARDED:
