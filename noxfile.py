@@ -35,6 +35,7 @@ def types(session: nox.Session) -> None:
     """Check types strictly."""
     _install(session, "dev")
     session.run("mypy")
+    session.run("mypy", *(str(script) for script in Path("benchmarks").glob("*.py")))
 
 
 @nox.session

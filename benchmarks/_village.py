@@ -26,7 +26,7 @@ from nxt_entrypoints.database.baseline_seed import Baseline, seed
 from nxt_entrypoints.database.migrate import connected
 from nxt_entrypoints.demo.environment import DemoAddresses, new_secrets, role_environment
 from nxt_entrypoints.demo.operator import SeededMeter, seed_operator
-from nxt_entrypoints.demo.villages import House, VillagePlan, meter_number
+from nxt_entrypoints.demo.villages import ChargerPlan, House, VillagePlan, meter_number
 from nxt_entrypoints.embedded.stack import EmbeddedStack
 from nxt_entrypoints.settings.loader import load_settings
 from nxt_entrypoints.settings.roles import Role
@@ -67,7 +67,7 @@ def _plan(first: int, houses: int) -> VillagePlan:
         site_id=str(500_000 + ordinal),
         gateways=(f"a84041ffff{ordinal:06x}",),
         houses=tuple(_house(first + index) for index in range(houses)),
-        chargers=(),
+        chargers=(ChargerPlan(reference=f"9{ordinal:03d}", instance=279, kw=Decimal("10.92"), azimuth=153, tilt=10),),
     )
 
 
@@ -124,7 +124,12 @@ class OneAccount:
     """
 
     def __init__(self, gateway: PaidGateway) -> None:
-        self._account = MerchantAccount(merchant="platform", organization_id=None, public_key="PUBLIC", gateway=gateway)
+        self._account = MerchantAccount(
+            merchant="platform",
+            organization_id=None,
+            public_key="PUBLIC",
+            gateway=gateway,  # type: ignore[arg-type]  # it is only asked what was paid
+        )
 
     async def for_organization(self, organization_id: int | None) -> MerchantAccount:
         """See ``MerchantAccounts``."""
@@ -186,12 +191,12 @@ def wire(environment: Mapping[str, str], gateway: PaidGateway | None = None) -> 
 
 
 def _environment(stack: EmbeddedStack) -> Mapping[str, str]:
-    addresses = DemoAddresses(
-        relational_url=stack.relational_url,
-        series_url=stack.series_url,
-        valkey_url=stack.valkey_url,
-        mqtt_url=stack.mqtt_url,
-        chirpstack_grpc=_NOWHERE.removeprefix("http://"),
-        **dict.fromkeys(("supabase", "flutterwave", "sms", "api", "provisioning", "jobs", "telemetry"), _NOWHERE),
-    )
-    return {**role_environment(addresses, new_secrets()), "NXT_PORT": "1"}  # nothing listens
+    nowhere = {field.name: _NOWHERE for field in attrs.fields(DemoAddresses)}
+    stores = {
+        "relational_url": stack.relational_url,
+        "series_url": stack.series_url,
+        "valkey_url": stack.valkey_url,
+        "mqtt_url": stack.mqtt_url,
+        "chirpstack_grpc": _NOWHERE.removeprefix("http://"),
+    }
+    return {**role_environment(DemoAddresses(**{**nowhere, **stores}), new_secrets()), "NXT_PORT": "1"}

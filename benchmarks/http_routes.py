@@ -140,8 +140,14 @@ async def _cases(environment: Mapping[str, str], headers: Mapping[str, str]) -> 
 
 
 def _connection(customer_id: int) -> NewConnection:
-    uses = {"is_public": False, "is_commercial": False, "is_residential": True}
-    return NewConnection(customer_id=customer_id, currency=Currency.NGN, women_impacted=2, **uses)
+    return NewConnection(
+        customer_id=customer_id,
+        currency=Currency.NGN,
+        women_impacted=2,
+        is_public=False,
+        is_commercial=False,
+        is_residential=True,
+    )
 
 
 def _body(customer_id: int) -> bytes:
@@ -192,7 +198,7 @@ def _report(turns: Mapping[str, Mapping[str, Sequence[Turn]]]) -> Report:
 
 def _figure(case: str, what: str, unit: str, peer: str, ours: Sequence[Turn], theirs: Sequence[Turn]) -> Figure:
     def typical(turns: Sequence[Turn]) -> float:
-        return median(getattr(turn.answers, what) for turn in turns)
+        return float(median(getattr(turn.answers, what) for turn in turns))
 
     return Figure(case=case, ours=typical(ours), unit=unit, beside=peer, value=typical(theirs))
 

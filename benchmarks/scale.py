@@ -178,11 +178,11 @@ async def _rows_read(connection: psycopg.AsyncConnection[Any], sql: str, paramet
 
 
 def _touched(node: Mapping[str, Any]) -> float:
-    below = sum(_touched(child) for child in node.get("Plans", ()))
+    below: float = sum(_touched(child) for child in node.get("Plans", ()))
     if "Relation Name" not in node:
         return below
     thrown_away = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
-    return below + (node["Actual Rows"] + thrown_away) * node["Actual Loops"]
+    return below + float((node["Actual Rows"] + thrown_away) * node["Actual Loops"])
 
 
 def _report(reads: Sequence[Read], turns: Mapping[Plane, Sequence[Answers]], rate: float) -> Report:

@@ -39,6 +39,7 @@ from nxt_entrypoints.simulators.supabase.simulator import SupabaseConfig
 SECRET = "a-secret-of-at-least-thirty-two-characters"
 SERVICE = project_key(SECRET, "service_role")
 QUICK = CallPolicy(timeout_s=2.0, retry=RetryPolicy(attempts=1))
+PATIENT = CallPolicy(timeout_s=10.0, retry=RetryPolicy(attempts=1))
 NEW = NewLogin(full_name="Chidi", email="Chidi@sunny.example", phone="+2348031234567", password="correct horse")
 
 
@@ -56,7 +57,7 @@ async def provider(request: pytest.FixtureRequest) -> AsyncIterator[IdentityProv
             return
         config = SupabaseConfig(jwt_secret=SECRET, anon_key="a", service_role_key=SERVICE, relational_url=url)
         sims = await stack.enter_async_context(Simulators(SimulatorsConfig(supabase=config)))
-        adapter = GoTrueIdentityProvider(sims.urls["supabase"], SERVICE, policy=QUICK)
+        adapter = GoTrueIdentityProvider(sims.urls["supabase"], SERVICE, policy=PATIENT)
         yield adapter
         await adapter.close()
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import jwt
 
 from nxt_adapters.jwt.verifier import AUDIENCE
-from nxt_domain.identity.logins import IssuedTokens, Login, TokenStamp
+from nxt_domain.identity.logins import IssuedTokens, Login, TokenStamp, epoch_ms
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.errors import Unauthenticated
 
@@ -18,6 +18,7 @@ ACCESS_LIFE: Final = timedelta(hours=1)
 REFRESH_LIFE: Final = timedelta(days=30)
 _REFRESH_AUDIENCE = "refresh"
 _ALGORITHM = "HS256"
+_BEGAN_AT = "began_at_ms"  # `iat` has whole seconds only
 
 
 class LocalTokens:
@@ -79,14 +80,15 @@ class LocalTokens:
             raise Unauthenticated("No valid user data found") from reason
 
     def _signed(self, claims: Mapping[str, object], issued_at: datetime, expires_at: datetime) -> str:
-        times = {"iat": int(issued_at.timestamp()), "exp": int(expires_at.timestamp())}
+        began = {"iat": int(issued_at.timestamp()), _BEGAN_AT: epoch_ms(issued_at)}
+        times = {**began, "exp": int(expires_at.timestamp())}
         return jwt.encode({**claims, **times}, self._secret, algorithm=_ALGORITHM)
 
 
 def _stamp(claims: Mapping[str, Any]) -> TokenStamp:
     try:
         login_id = str(uuid.UUID(str(claims["sub"])))
-        issued_at = datetime.fromtimestamp(float(claims["iat"]), UTC)
+        issued_at = datetime.fromtimestamp(int(claims[_BEGAN_AT]) / 1000, UTC)
     except (KeyError, TypeError, ValueError, OverflowError) as reason:
         raise Unauthenticated("No valid user data found") from reason
     return TokenStamp(login_id=login_id, issued_at=issued_at)

@@ -39,6 +39,7 @@ from nxt_domain.identity.logins import (
     LoginChange,
     LoginTaken,
     NewLogin,
+    epoch_ms,
 )
 from nxt_domain.identity.model import AccountType
 from nxt_domain.identity.passwords import fits, hash_password, require_password
@@ -191,7 +192,7 @@ class PostgresIdentityProvider:
         if change.password:
             values["encrypted_password"] = await _hashed(change.password)
             # Whoever knew the old password is signed out.
-            claims[SESSIONS_END_AT] = int(now.timestamp())
+            claims[SESSIONS_END_AT] = epoch_ms(now)
         if claims:
             values["raw_app_meta_data"] = _merged(_users.c.raw_app_meta_data, claims)
         if change.ban is not None:

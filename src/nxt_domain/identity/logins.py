@@ -14,8 +14,11 @@ BAN = timedelta(hours=876_000)
 """How long a deleted person may not sign in: a hundred years [API-177]."""
 
 
-SESSIONS_END_AT = "sessions_end_at"
-"""Application metadata of local logins: sessions that began until then have ended, in seconds since 1970."""
+SESSIONS_END_AT = "sessions_end_at_ms"
+"""Application metadata of local logins: sessions that began until then have ended, in milliseconds since 1970.
+
+Whole seconds, as in JWT's own claims, are too coarse: people sign in within the second of a sign-out.
+"""
 
 
 class LoginRefused(Unprocessable):
@@ -32,6 +35,11 @@ class LoginTaken(LoginRefused):
 
 EMAIL_TAKEN = "A user with this email address has already been registered"
 PHONE_TAKEN = "Phone number already registered by another user"
+
+
+def epoch_ms(moment: datetime) -> int:
+    """Return an aware instant in whole milliseconds since 1970."""
+    return round(moment.timestamp() * 1000)
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +69,7 @@ class Login:
     def has_ended(self, issued_at: datetime) -> bool:
         """Tell whether a local session that began at ``issued_at`` was ended since, by a sign-out or a new password."""
         end = self.app_metadata.get(SESSIONS_END_AT)
-        return isinstance(end, int | float) and issued_at.timestamp() <= end
+        return isinstance(end, int) and epoch_ms(issued_at) <= end
 
 
 @attrs.frozen(kw_only=True)

@@ -11,6 +11,12 @@ import pytest
 from nxt_entrypoints.embedded.data_dir import DataDir
 from nxt_entrypoints.embedded.stack import EmbeddedStack
 
+# What a role needs to call others, and the doctor then looks for.
+OTHER_ROLES = {
+    "INTERNAL_API_KEY": "inner key",
+    **dict.fromkeys(("TALOS_API", "YETI_API", "LOCH_API"), "http://127.0.0.1:1"),
+}
+
 
 @pytest.fixture
 async def stack(tmp_path):
@@ -47,13 +53,13 @@ def environ(stack, tmp_path_factory):
 
 @pytest.fixture
 def nxt(environ):
-    async def run(*arguments: str) -> tuple[int, str, str]:
+    async def run(*arguments: str, **variables: str) -> tuple[int, str, str]:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "nxt_entrypoints.cli.main",
             *arguments,
-            env=environ,
+            env={**environ, **variables},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
@@ -79,6 +85,10 @@ async def test_from_an_empty_database_to_a_clean_bill_of_health(nxt, stack):
     assert json.loads(out) == {"applied": {"relational": [], "telemetry": []}}
 
     assert (await nxt("db", "check"))[0] == 0
+    status, out, _ = await nxt("doctor", "--json")
+    assert [one["advice"] for one in json.loads(out)["checks"] if not one["ok"]] == ["run: nxt db seed"]
+    status, _, err = await nxt("db", "seed", **OTHER_ROLES)
+    assert status == 0, err
     status, out, _ = await nxt("ledger", "audit", "--json")
     assert (status, json.loads(out)) == (0, {"ok": True, "findings": []})
     status, out, err = await nxt("doctor", "--json")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import attrs
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from supabase import AsyncClientOptions, acreate_client
@@ -21,7 +22,7 @@ from nxt_adapters.jwt.verifier import JwtVerifier
 from nxt_adapters.memory.database import MemoryClock, MemoryDatabase
 from nxt_adapters.memory.logins import MemoryIdentityProvider
 from nxt_adapters.memory.signing import MemorySessionTokens
-from nxt_domain.identity.logins import BAN, LoginChange, NewLogin
+from nxt_domain.identity.logins import BAN, SESSIONS_END_AT, Login, LoginChange, NewLogin, epoch_ms
 from nxt_domain.identity.ports import SessionTokens
 from nxt_domain.identity.scope import PLATFORM
 from nxt_domain.identity.use_cases.sign_in import ConfirmLocalSession, SignIn
@@ -76,6 +77,21 @@ async def test_the_verifier_takes_access_tokens_alone() -> None:
         LocalTokens("x" * 40, clock).read_refresh(issued.refresh_token)
 
 
+def test_a_session_may_begin_within_the_second_of_a_sign_out() -> None:
+    """[API-49] Instants of sessions are finer than the whole seconds of JWT's own claims."""
+    clock = MemoryClock(datetime(2026, 3, 10, 9, 15, 0, 400_000, tzinfo=UTC))
+    tokens = LocalTokens(SECRET, clock)
+    login = Login(id="00000000-0000-4000-8000-000000000001")
+    before = tokens.issue(login)
+    clock.advance(timedelta(milliseconds=100))
+    signed_out = attrs.evolve(login, app_metadata={SESSIONS_END_AT: epoch_ms(clock.now())})
+    clock.advance(timedelta(milliseconds=100))
+    after = tokens.issue(login)
+    for session, has_ended in ((before, True), (after, False)):
+        assert signed_out.has_ended(tokens.stamp_of(session.access_token).issued_at) is has_ended
+        assert signed_out.has_ended(tokens.read_refresh(session.refresh_token).issued_at) is has_ended
+
+
 async def test_sessions_end_by_sign_out_ban_and_deletion() -> None:
     """[API-49] [API-177] Whoever signed out, was banned or removed has no session, and renews none."""
     clock = MemoryClock()
@@ -92,7 +108,7 @@ async def test_sessions_end_by_sign_out_ban_and_deletion() -> None:
     for renewed in (sign_in.refresh(session.refresh_token), sign_in.by_password(phone=None, **CREDENTIALS)):
         with pytest.raises(InvalidInput, match="User is banned"):
             await renewed
-    await provider.update(login.id, LoginChange(ban=timedelta(0), app_metadata={"sessions_end_at": 9e9}))
+    await provider.update(login.id, LoginChange(ban=timedelta(0), app_metadata={SESSIONS_END_AT: 9_000_000_000_000}))
     with pytest.raises(Unauthenticated):
         await confirm(session.access_token)
     with pytest.raises(InvalidInput, match="Invalid Refresh Token"):

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import attrs
 
-from nxt_domain.identity.logins import SESSIONS_END_AT, IssuedTokens, Login, LoginChange, TokenStamp
+from nxt_domain.identity.logins import SESSIONS_END_AT, IssuedTokens, Login, LoginChange, TokenStamp, epoch_ms
 from nxt_domain.identity.model import CredentialKind, Principal
 from nxt_domain.identity.ports import IdentityProvider, PasswordLogins, SessionTokens
 from nxt_domain.identity.rules import NO_ACCESS
@@ -113,7 +113,7 @@ class SignIn:
         if caller.kind is not CredentialKind.USER:
             raise Forbidden(NO_ACCESS)
         login = await self._login(caller)
-        end = int(self._clock.now().timestamp())
+        end = epoch_ms(self._clock.now())
         await self._provider.update(login.id, LoginChange(app_metadata={SESSIONS_END_AT: end}))
 
     async def _login(self, caller: Principal) -> Login:
