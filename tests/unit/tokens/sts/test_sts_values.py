@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
@@ -102,11 +103,8 @@ def test_sts_6_units_outside_the_format() -> None:
 @given(st.decimals(min_value=0, max_value=Decimal("1820162.4"), allow_nan=False, allow_infinity=False))
 def test_sts_22_any_number_of_decimals(kwh: Decimal) -> None:
     """Above 1 kWh the customer never gets a tenth that was not paid; below, each started tenth."""
-    tenths = tenths_of(kwh)
-    if kwh < 1:
-        assert kwh * 10 <= tenths < kwh * 10 + 1
-    else:
-        assert Decimal(tenths) / 10 <= kwh < Decimal(tenths + 1) / 10
+    tenths, paid = tenths_of(kwh), Fraction(kwh) * 10  # exact: decimals round what is longer than 28 digits
+    assert paid <= tenths < paid + 1 if kwh < 1 else tenths <= paid < tenths + 1
 
 
 @pytest.mark.parametrize(
