@@ -11,6 +11,8 @@ from nxt_domain.shared.errors import InvalidInput
 from nxt_domain.telemetry.model import HourlyReport
 
 MAX_AHEAD = timedelta(days=1)
+EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
+"""Before it no meter was there, as for other devices [TEL-166]; without a limit one report spans centuries of hours."""
 _MAX_ID = 2**31 - 1
 
 
@@ -71,6 +73,8 @@ def _instant(value: object, now: datetime, faults: list[str]) -> datetime:
         return now
     if instant - now > MAX_AHEAD:
         faults.append("created_at must not lie more than 1 day ahead")
+    if instant < EARLIEST:
+        faults.append("created_at must not lie before 2015-01-01")
     return instant
 
 

@@ -144,6 +144,7 @@ def test_a_report_is_read_from_the_wire() -> None:
     assert report.created_at == NOW
     assert (report.counter_kwh, report.kwh_credit_available, report.freeze_time) == (1234.57, 12.0, "2026-5-7 14:0")
     assert parse_report({"meter_id": 1, "created_at": "2026-05-07T13:03:00"}, NOW).created_at == NOW
+    assert parse_report({"meter_id": 1, "created_at": "2015-01-01T00:00:00Z"}, NOW).created_at.year == 2015
 
 
 @pytest.mark.parametrize(
@@ -159,6 +160,8 @@ def test_a_report_is_read_from_the_wire() -> None:
         {"created_at": 1778158980},
         {"created_at": "2026-05-08T13:03:01Z"},
         {"created_at": "0001-01-01T00:00:00+14:00"},
+        {"created_at": "0803-09-28T04:10:58.355508Z"},
+        {"created_at": "2014-12-31T23:59:59Z"},
         {"counter_kwh": "5"},
         {"counter_kwh": True},
         {"kwh_credit_available": []},
@@ -166,7 +169,7 @@ def test_a_report_is_read_from_the_wire() -> None:
     ],
 )
 def test_a_malformed_report_is_refused(change: dict[str, object]) -> None:
-    """[TEL-180] A missing or malformed meter or time, or a time more than a day ahead."""
+    """[TEL-180] A missing or malformed meter or time, or a time more than a day ahead or before 2015."""
     body = {"meter_id": 12, "created_at": "2026-05-07T13:03:00Z", "counter_kwh": 1, **change}
     with pytest.raises(InvalidInput):
         parse_report(body, NOW)
