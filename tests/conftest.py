@@ -23,6 +23,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         databases.end_run()
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """``-n auto``: half as many workers again as cores, since tests with processes and clocks mostly wait."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(2, cores * 3 // 2)
+
+
 def _server(kind: str, variable: str) -> str:
     try:
         return databases.embedded_server() if kind == "embedded" else databases.server_from_environment(variable)
