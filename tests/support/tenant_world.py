@@ -345,6 +345,14 @@ class World:
         """Insert a row without asking for it back, which its policy for reading would have to admit."""
         self.session.execute(*_insertion(table, values, ids))
 
+    def query(self, query: str, *values: object) -> list[Row]:
+        """Return what a test's own query finds."""
+        return self.session.execute(query, values).fetchall()  # type: ignore[arg-type]  # queries of the tests
+
+    def do(self, statement: str, *values: object) -> None:
+        """Run a test's own statement."""
+        self.session.execute(statement, values)  # type: ignore[arg-type]  # statements of the tests
+
     def rows(self, table: str) -> list[Row]:
         """Return the rows that the session sees."""
         found = self.session.execute(sql.SQL("select to_jsonb(t) as it from {} t").format(sql.Identifier(table)))

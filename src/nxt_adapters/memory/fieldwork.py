@@ -10,7 +10,8 @@ import attrs
 from nxt_adapters.memory.database import MemoryDatabase
 from nxt_adapters.memory.listing import page_of
 from nxt_domain.fieldwork.issues import Issue, IssueStatus, IssueType
-from nxt_domain.fieldwork.views import IssueMeter, IssueMppt, IssueView, IssueWithSubjects, NoteView
+from nxt_domain.fieldwork.views import IssueMeter, IssueView, IssueWithSubjects, NoteView
+from nxt_domain.grids.hardware_views import MpptView
 from nxt_domain.grids.views import GridWithOrganization
 from nxt_domain.identity.scope import Scope
 from nxt_domain.shared.errors import Conflict
@@ -29,7 +30,7 @@ class MemoryIssueRegister:
         self._rows: dict[int, IssueView] = database.table("issues")
         self._grids: dict[int, int | None] = database.table("issue_grids")
         self._sites: dict[int, GridWithOrganization] = database.table("grid_views")
-        self._subjects: dict[int, tuple[IssueMeter | None, IssueMppt | None]] = database.table("issue_subjects")
+        self._subjects: dict[int, tuple[IssueMeter | None, MpptView | None]] = database.table("issue_subjects")
         self._scope = scope
 
     async def page(self, window: Window, *, grid_id: int | None = None) -> Page[IssueView]:
@@ -64,7 +65,7 @@ class MemoryIssueRegister:
         *,
         on_grid: int | None,
         meter: IssueMeter | None = None,
-        mppt: IssueMppt | None = None,
+        mppt: MpptView | None = None,
     ) -> None:
         """Set up or change an issue, and say where its meter or PV charger is, and what they are."""
         self._rows[row.id] = row

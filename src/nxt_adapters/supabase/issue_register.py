@@ -29,11 +29,11 @@ from nxt_domain.fieldwork.views import (
     IssueConnection,
     IssueCustomer,
     IssueMeter,
-    IssueMppt,
     IssueView,
     IssueWithSubjects,
 )
 from nxt_domain.grids.contract_views import ConnectionView, CustomerRecord
+from nxt_domain.grids.hardware_views import MpptView
 from nxt_domain.grids.views import GridView, GridWithOrganization, OrganizationView
 from nxt_domain.identity.scope import Scope
 from nxt_domain.meters.views import MeterView
@@ -50,7 +50,7 @@ _PARTS = {
     "account_": (accounts, IssueAccount),
     "grid_": (grids, GridView),
     "organization_": (organizations, OrganizationView),
-    "mppt_": (mppts, IssueMppt),
+    "mppt_": (mppts, MpptView),
 }
 # A leading underscore keeps the columns of the parts apart from those of the issue.
 _WITH_SUBJECTS: Final = (
@@ -163,7 +163,7 @@ def _with_subjects(row: dict[str, Any]) -> IssueWithSubjects:
     return IssueWithSubjects(
         **row,
         meter=None if part["meter_"]["id"] is None else _meter(part),
-        mppt=None if part["mppt_"]["id"] is None else IssueMppt(**part["mppt_"]),
+        mppt=None if part["mppt_"]["id"] is None else MpptView(**part["mppt_"]),
     )
 
 

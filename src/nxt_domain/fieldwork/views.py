@@ -8,6 +8,7 @@ from decimal import Decimal
 import attrs
 
 from nxt_domain.grids.contract_views import ConnectionView, CustomerRecord
+from nxt_domain.grids.hardware_views import MpptView
 from nxt_domain.grids.views import GridWithOrganization
 from nxt_domain.meters.views import MeterView
 
@@ -88,27 +89,8 @@ class IssueMeter(MeterView):
 
 
 @attrs.frozen(kw_only=True)
-class IssueMppt:
-    """The PV charger of an issue; kW, degrees."""
-
-    id: int
-    created_at: datetime
-    external_reference: str
-    external_id: str
-    external_system: str
-    kw: Decimal | None
-    azimuth: float | None
-    tilt: float | None
-    installed_at: datetime
-    deleted_at: datetime | None
-    mppt_type: str
-    grid_id: int
-    rls_organization_id: int | None
-
-
-@attrs.frozen(kw_only=True)
 class IssueWithSubjects(IssueView):
     """An issue and what it is about."""
 
     meter: IssueMeter | None
-    mppt: IssueMppt | None
+    mppt: MpptView | None

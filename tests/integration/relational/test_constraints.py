@@ -2,30 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
-from tests.support import databases
-from tests.support.databases import Unobtainable
 from tests.support.tenant_world import POINT, World
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[World]:
-    try:
-        with databases.fresh_database(databases.embedded_server(), "relational") as url:
-            made = World(url)
-            yield made
-            made.session.close()
-    except Unobtainable as reason:
-        pytest.skip(str(reason))
-
-
-@pytest.fixture
-def world(shared: World) -> Iterator[World]:
-    with shared.undone():
-        yield shared
 
 
 def test_an_unknown_word_of_an_enumeration_is_no_value(world: World) -> None:

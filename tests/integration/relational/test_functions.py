@@ -2,46 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import psycopg
 import pytest
-from tests.support import databases
-from tests.support.databases import Unobtainable
 from tests.support.tenant_world import Row, World
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[World]:
-    try:
-        with databases.fresh_database(databases.embedded_server(), "relational") as url:
-            made = World(url)
-            yield made
-            made.session.close()
-    except Unobtainable as reason:
-        pytest.skip(str(reason))
-
-
-@pytest.fixture
-def world(shared: World) -> Iterator[World]:
-    with shared.undone():
-        yield shared
-
-
-def _rows(world: World, query: str, *values: object) -> list[Row]:
-    return world.session.execute(query, values).fetchall()  # type: ignore[arg-type]  # queries of this file
-
-
-def _do(world: World, statement: str, *values: object) -> None:
-    world.session.execute(statement, values)  # type: ignore[arg-type]  # as above
 
 
 def test_grid_status_counts_customers_that_have_meters(world: World) -> None:
     """[REL-92] [API-211] Not the hidden ones, not those of deleted accounts, not those without a meter."""
     ids = world.tenants["A"]
     status = "select * from get_grid_status(%s)"
-    _do(world, "update grids set is_hps_on = true, is_cabin_meter_credit_depleting = true where id = %s", ids["grid"])
+    world.do("update grids set is_hps_on = true, is_cabin_meter_credit_depleting = true where id = %s", ids["grid"])
     expected: Row = {
         "is_hps_on": True,
         "is_fs_on": False,
@@ -50,22 +22,22 @@ def test_grid_status_counts_customers_that_have_meters(world: World) -> None:
         "is_cabin_meter_credit_depleting": True,
         "customer_count": 1,
     }
-    assert _rows(world, status, ids["grid"]) == [expected], "the neighbour is hidden"
-    _do(world, "update customers set is_hidden_from_reporting = false where id = %s", ids["neighbour"])
-    assert _rows(world, status, ids["grid"])[0]["customer_count"] == 2
-    _do(world, "update accounts set deleted_at = now() where id = %s", ids["neighbour_account"])
-    assert _rows(world, status, ids["grid"])[0]["customer_count"] == 1
-    _do(world, "update meters set connection_id = null where id = %s", ids["meter"])
-    assert _rows(world, status, ids["grid"])[0]["customer_count"] == 0
+    assert world.query(status, ids["grid"]) == [expected], "the neighbour is hidden"
+    world.do("update customers set is_hidden_from_reporting = false where id = %s", ids["neighbour"])
+    assert world.query(status, ids["grid"])[0]["customer_count"] == 2
+    world.do("update accounts set deleted_at = now() where id = %s", ids["neighbour_account"])
+    assert world.query(status, ids["grid"])[0]["customer_count"] == 1
+    world.do("update meters set connection_id = null where id = %s", ids["meter"])
+    assert world.query(status, ids["grid"])[0]["customer_count"] == 0
 
 
 def test_grid_status_of_another_tenants_grid_is_no_row(world: World) -> None:
     """[REL-92] Like an unknown grid; the caller's rights decide."""
     mine, theirs = world.tenants["A"]["grid"], world.tenants["B"]["grid"]
     with world.acting(world.everybody["member A"]):
-        assert len(_rows(world, "select * from get_grid_status(%s)", mine)) == 1
-        assert _rows(world, "select * from get_grid_status(%s)", theirs) == []
-        assert _rows(world, "select * from get_grid_status(%s)", 4711) == []
+        assert len(world.query("select * from get_grid_status(%s)", mine)) == 1
+        assert world.query("select * from get_grid_status(%s)", theirs) == []
+        assert world.query("select * from get_grid_status(%s)", 4711) == []
 
 
 def _sell(world: World, customer: object, amount: str, at: str = "2026-05-10Z", **changes: object) -> None:
@@ -81,14 +53,14 @@ def _sell(world: World, customer: object, amount: str, at: str = "2026-05-10Z", 
     order = world.insert("orders", {**facts, **changes}, ids)["key"]
     for step in ("PENDING", status):
         if status != "INITIALISED":
-            _do(world, "update orders set order_status = %s where id = %s", step, order)
+            world.do("update orders set order_status = %s where id = %s", step, order)
 
 
 PERIOD = ("2026-05-01Z", "2026-06-01Z")
 
 
 def _revenue(world: World, grid: object) -> object:
-    return _rows(world, "select find_energy_topup_revenue(%s, %s, %s) as it", grid, *PERIOD)[0]["it"]
+    return world.query("select find_energy_topup_revenue(%s, %s, %s) as it", grid, *PERIOD)[0]["it"]
 
 
 def test_revenue_sums_settled_energy_of_a_half_open_period(world: World) -> None:
@@ -119,13 +91,13 @@ def test_top_spenders_are_grouped_by_customer(world: World) -> None:
     _sell(world, 5, "10")
     _sell(world, 5, "500", reversed_at="2026-05-11Z")
     query = "select * from find_top_spenders(%s, %s, %s, %s)"
-    assert _rows(world, query, world.tenants["A"]["grid"], 3, *PERIOD) == [
+    assert world.query(query, world.tenants["A"]["grid"], 3, *PERIOD) == [
         {"full_name": "Customer 8", "id": 8, "amount": Decimal(300)},
         {"full_name": "Customer 7, renamed", "id": 7, "amount": Decimal(110)},
         {"full_name": "Customer 9", "id": 9, "amount": Decimal(110)},
     ]
     with world.acting(world.everybody["member B"]):
-        assert _rows(world, query, world.tenants["A"]["grid"], 3, *PERIOD) == []
+        assert world.query(query, world.tenants["A"]["grid"], 3, *PERIOD) == []
 
 
 SECRET, WEBHOOK = "10000000-0000-4000-8000-000000000001", "10000000-0000-4000-8000-000000000002"
@@ -135,13 +107,11 @@ NOTHING = {"public_key": None, "secret_key": None, "webhook_secret": None}
 def _store_credentials(world: World) -> object:
     organization = world.tenants["A"]["org"]
     for secret in (SECRET, WEBHOOK):
-        _do(
-            world,
+        world.do(
             "insert into internal.secrets (id, purpose, ciphertext, key_id) values (%s, 'X', '', 'k')",
             secret,
         )
-    _do(
-        world,
+    world.do(
         "insert into internal.organization_payment_credentials (organization_id, flutterwave_enabled,"
         " flutterwave_public_key, flutterwave_secret_key_id, flutterwave_webhook_secret_id)"
         " values (%s, true, 'public', %s, %s)",
@@ -153,7 +123,7 @@ def _store_credentials(world: World) -> object:
 
 
 def _credentials(world: World, organization: object) -> list[Row]:
-    return _rows(world, "select * from get_flutterwave_credentials(%s)", organization)
+    return world.query("select * from get_flutterwave_credentials(%s)", organization)
 
 
 def test_without_a_vault_credentials_are_null(world: World) -> None:
@@ -165,17 +135,17 @@ def test_without_a_vault_credentials_are_null(world: World) -> None:
 def test_with_a_vault_complete_and_enabled_credentials_are_given(world: World) -> None:
     """[REL-152] [REL-154] One row in any case; all null when disabled or incomplete."""
     organization = _store_credentials(world)
-    _do(world, "create schema vault")
-    _do(world, "create table vault.decrypted_secrets (id uuid primary key, decrypted_secret text)")
-    _do(world, "insert into vault.decrypted_secrets values (%s, 's3cret'), (%s, 'hook')", SECRET, WEBHOOK)
+    world.do("create schema vault")
+    world.do("create table vault.decrypted_secrets (id uuid primary key, decrypted_secret text)")
+    world.do("insert into vault.decrypted_secrets values (%s, 's3cret'), (%s, 'hook')", SECRET, WEBHOOK)
     assert _credentials(world, organization) == [
         {"public_key": "public", "secret_key": "s3cret", "webhook_secret": "hook"}
     ]
     assert _credentials(world, world.tenants["B"]["org"]) == [NOTHING]
     with world.undone():
-        _do(world, "delete from vault.decrypted_secrets where id = %s", WEBHOOK)
+        world.do("delete from vault.decrypted_secrets where id = %s", WEBHOOK)
         assert _credentials(world, organization) == [NOTHING]
-    _do(world, "update internal.organization_payment_credentials set flutterwave_enabled = false")
+    world.do("update internal.organization_payment_credentials set flutterwave_enabled = false")
     assert _credentials(world, organization) == [NOTHING]
 
 
@@ -183,8 +153,8 @@ def test_only_the_service_role_reads_credentials(world: World) -> None:
     """[REL-152] No client, and not the application either, which decrypts by itself."""
     for role in ("anon", "authenticated", "nxt_app"):
         with world.undone():
-            _do(world, f"set local role {role}")
+            world.do(f"set local role {role}")
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 _credentials(world, 1)
-    _do(world, "set local role service_role")
+    world.do("set local role service_role")
     assert _credentials(world, 1) == [NOTHING]

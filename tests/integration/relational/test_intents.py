@@ -2,31 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from tests.support import databases
-from tests.support.databases import Unobtainable
 from tests.support.tenant_world import World
 
 INBOX = "select meter_id, attribute::text, desired, account_id from internal.intent_inbox order by id"
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[World]:
-    try:
-        with databases.fresh_database(databases.embedded_server(), "relational") as url:
-            made = World(url)
-            yield made
-            made.session.close()
-    except Unobtainable as reason:
-        pytest.skip(str(reason))
-
-
-@pytest.fixture
-def world(shared: World) -> Iterator[World]:
-    with shared.undone():
-        yield shared
 
 
 def _write(world: World, who: str, change: str) -> list[tuple[object, ...]]:

@@ -1,5 +1,7 @@
 """Device messages: the durable queue of the delivery engine (device-messaging 3)."""
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Double, Index, Integer, Table, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -17,24 +19,32 @@ from nxt_adapters.supabase.tables.columns import (
     metadata,
 )
 
+
+def _message_columns() -> list[Column[Any]]:
+    """What a message has while it is alive and in the archive, in one order; columns belong to one table each."""
+    return [
+        Column("id", SORTED_TEXT, primary_key=True),
+        Column("command_type", Text, nullable=False),
+        Column("priority", Double, nullable=False),
+        Column("plugin_id", Text, nullable=False),
+        Column("request_data", JSON_DOCUMENT),
+        Column("phase", Text),
+        Column("network_id", BigInteger),
+        Column("correlation_id", Text),
+        Column("device", JSON_DOCUMENT, nullable=False),
+        Column("ready_queue", SORTED_TEXT, nullable=False),
+        Column("delivery_status", Text, nullable=False),
+        Column("delivery_queue_id", Text, nullable=False, server_default=""),
+        Column("past_delivery_queue_ids", ARRAY(Text), nullable=False, server_default=EMPTY_LIST),
+        Column("retry_count", Integer, nullable=False, server_default=ZERO),
+        Column("failure_history", JSON_DOCUMENT, nullable=False, server_default=EMPTY_ARRAY),
+    ]
+
+
 device_messages = Table(
     "device_messages",
     metadata,
-    Column("id", SORTED_TEXT, primary_key=True),
-    Column("command_type", Text, nullable=False),
-    Column("priority", Double, nullable=False),
-    Column("plugin_id", Text, nullable=False),
-    Column("request_data", JSON_DOCUMENT),
-    Column("phase", Text),
-    Column("network_id", BigInteger),
-    Column("correlation_id", Text),
-    Column("device", JSON_DOCUMENT, nullable=False),
-    Column("ready_queue", SORTED_TEXT, nullable=False),
-    Column("delivery_status", Text, nullable=False),
-    Column("delivery_queue_id", Text, nullable=False, server_default=""),
-    Column("past_delivery_queue_ids", ARRAY(Text), nullable=False, server_default=EMPTY_LIST),
-    Column("retry_count", Integer, nullable=False, server_default=ZERO),
-    Column("failure_history", JSON_DOCUMENT, nullable=False, server_default=EMPTY_ARRAY),
+    *_message_columns(),
     Column("due_at", INSTANT),
     Column("holds_slot", Boolean, nullable=False, server_default=NO),
     Column("lease_owner", Text),
@@ -135,21 +145,7 @@ parked_events = Table(
 message_archive = Table(
     "message_archive",
     metadata,
-    Column("id", SORTED_TEXT, primary_key=True),
-    Column("command_type", Text, nullable=False),
-    Column("priority", Double, nullable=False),
-    Column("plugin_id", Text, nullable=False),
-    Column("request_data", JSON_DOCUMENT),
-    Column("phase", Text),
-    Column("network_id", BigInteger),
-    Column("correlation_id", Text),
-    Column("device", JSON_DOCUMENT, nullable=False),
-    Column("ready_queue", SORTED_TEXT, nullable=False),
-    Column("delivery_status", Text, nullable=False),
-    Column("delivery_queue_id", Text, nullable=False, server_default=""),
-    Column("past_delivery_queue_ids", ARRAY(Text), nullable=False, server_default=EMPTY_LIST),
-    Column("retry_count", Integer, nullable=False, server_default=ZERO),
-    Column("failure_history", JSON_DOCUMENT, nullable=False, server_default=EMPTY_ARRAY),
+    *_message_columns(),
     Column("response", JSON_DOCUMENT),
     Column("enqueued_at", INSTANT, nullable=False),
     Column("finished_at", INSTANT, primary_key=True, server_default=NOW),
