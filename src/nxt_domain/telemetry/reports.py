@@ -47,6 +47,15 @@ def parse_report(body: object, now: datetime) -> HourlyReport:
     )
 
 
+def faults_of_receipt(created_at: datetime, now: datetime) -> list[str]:
+    """Say what is wrong with a receipt time; both are aware. Empty: nothing [TEL-178]."""
+    if created_at - now > MAX_AHEAD:
+        return ["created_at must not lie more than 1 day ahead"]
+    if created_at < EARLIEST:
+        return ["created_at must not lie before 2015-01-01"]
+    return []
+
+
 def usable_counter(counter_kwh: float | None) -> float:
     """Return the counter, or NaN when it is missing, not finite or negative [TEL-95]."""
     if counter_kwh is None or not math.isfinite(counter_kwh) or counter_kwh < 0:
@@ -71,10 +80,7 @@ def _instant(value: object, now: datetime, faults: list[str]) -> datetime:
     if instant is None:
         faults.append("created_at must be an ISO 8601 date")
         return now
-    if instant - now > MAX_AHEAD:
-        faults.append("created_at must not lie more than 1 day ahead")
-    if instant < EARLIEST:
-        faults.append("created_at must not lie before 2015-01-01")
+    faults.extend(faults_of_receipt(instant, now))
     return instant
 
 

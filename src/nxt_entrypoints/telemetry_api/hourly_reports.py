@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 import attrs
 from msgspec import UNSET, UnsetType
 
 from nxt_domain.telemetry.model import HourlyReport, IgnoredReason
+from nxt_domain.telemetry.reports import faults_of_receipt
 from nxt_domain.telemetry.use_cases.record_reports import MAX_REPORTS
 from nxt_entrypoints.http.errors import BodyTooLarge
 from nxt_entrypoints.http.fields import Id
@@ -17,7 +18,6 @@ from nxt_entrypoints.http.inputs import ValidationFailed
 from nxt_entrypoints.http.routes import LARGE_MAX_BODY, Guard, Route, route
 from nxt_entrypoints.telemetry_api.services import TelemetryServices
 
-MAX_AHEAD = timedelta(days=1)
 _TAGS = ("meter snapshots",)
 
 
@@ -73,8 +73,8 @@ class RecordedReportList:
 )
 async def hourly_report(body: HourlyReportBody, services: TelemetryServices) -> RecordedReport:
     """Answers when the reading is durable; a report may come twice or late."""
-    if body.created_at - services.clock.now() > MAX_AHEAD:
-        raise ValidationFailed(["created_at must not lie more than 1 day ahead"])
+    if faults := faults_of_receipt(body.created_at, services.clock.now()):
+        raise ValidationFailed(faults)
     report = HourlyReport(
         meter_id=body.meter_id,
         created_at=body.created_at,

@@ -58,6 +58,7 @@ async def test_what_the_sender_cannot_mend_is_no_error(
         {"created_at": None},
         {"created_at": "yesterday"},
         {"created_at": "2026-03-11T09:15:01Z"},
+        {"created_at": "2014-12-31T23:59:59Z"},
         {"counter_kwh": "1"},
         {"freeze_time": 5},
     ],
