@@ -15,7 +15,7 @@ from nxt_domain.orders.amounts import check_amount
 from nxt_domain.orders.authority import author_of, require_sender
 from nxt_domain.orders.model import Order, PaymentChannel
 from nxt_domain.orders.ports import MerchantAccounts, OrdersTransaction, ReferenceTaken
-from nxt_domain.orders.references import is_storable
+from nxt_domain.orders.references import is_storable, reference_taken
 from nxt_domain.orders.use_cases.place_order import OrderDraft, OrderPlacement
 from nxt_domain.shared.audit import Act, AuditedTransaction, Subjects
 from nxt_domain.shared.errors import Conflict, InvalidInput
@@ -161,10 +161,7 @@ class InitialiseOrder:
             try:
                 order = await self._placement.through_gateway(tx, draft, merchant=account.merchant, reference=reference)
             except ReferenceTaken as taken:
-                text = (
-                    f"Order with external reference {reference} already exists. Please try another external reference"
-                )
-                raise ReferenceTaken(text) from taken
+                raise ReferenceTaken(reference_taken(reference)) from taken
             await tx.commit()
         return BegunPayment(order_id=order.id, public_key=account.public_key)
 
