@@ -35,4 +35,5 @@ CALENDAR = (
     ScheduledJob(name="lifeline", cron="0 5 * * *", deadline=timedelta(minutes=50)),
     ScheduledJob(name="ensure-partitions", cron="10 1 * * *"),
     ScheduledJob(name="purge-done-work", cron="30 1 * * *", deadline=timedelta(minutes=30)),
+    ScheduledJob(name="forget-old-rows", cron="0 4 * * *", deadline=timedelta(minutes=50)),
 )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import partial
 
 import attrs
 import structlog
 
+from nxt_adapters.supabase.retention import PostgresRetention
 from nxt_domain.fieldwork.tracker import IssueTracker
 from nxt_domain.orders.use_cases.export_payout import ExportPayout
 from nxt_domain.shared.wakeups import Channel
@@ -165,6 +167,7 @@ async def _start_calendar(process: Process) -> None:
         "verify-audit-log": partial(_verify_audit_log, process),
         "ensure-partitions": maintenance.ensure_partitions,
         "purge-done-work": maintenance.purge_done_work,
+        "forget-old-rows": _retention(process),
     }
     if process.settings.artifact.capabilities.payments.enabled:
         functions["reconcile-gateway-orders"] = container.reconcile_gateway_orders()
@@ -184,6 +187,16 @@ async def _start_calendar(process: Process) -> None:
         await threads.stop()
 
     process.run("calendar", run)
+
+
+def _retention(process: Process) -> PostgresRetention:
+    settings = process.settings
+    archive_days = settings.artifact.capabilities.metering.messaging.delivery.archive_days
+    return PostgresRetention(
+        process.container.engine(),
+        reports=timedelta(days=settings.integer("READ_REPORT_RETENTION_DAYS")),
+        messages=timedelta(days=archive_days),
+    )
 
 
 async def _reports(process: Process) -> Mapping[str, JobFunction]:
