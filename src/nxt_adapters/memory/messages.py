@@ -11,6 +11,7 @@ import attrs
 
 from nxt_adapters.memory.database import MemoryDatabase, MemoryTransaction
 from nxt_domain.messaging.admission import owner_of
+from nxt_domain.messaging.journal import MessageState, Passage
 from nxt_domain.messaging.machine import Finished, requeued
 from nxt_domain.messaging.model import (
     CancelResult,
@@ -66,6 +67,7 @@ class _Tables:
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
         self._live: dict[str, MemoryRow] = database.table("device_messages")
+        self._passages: dict[str, tuple[Passage, ...]] = database.table("message_passages")
 
     @property
     def _now(self) -> datetime:
@@ -78,7 +80,14 @@ class _Tables:
         return [row.message for row in self._live.values() if when(row.message)]
 
     def _put(self, message: DeviceMessage, *, holds_slot: bool) -> None:
+        before = self._live.get(message.id)
+        if before is None or before.message.delivery_status is not message.delivery_status:
+            self._pass(message.id, message.delivery_status)
         self._live[message.id] = MemoryRow(message, holds_slot)
+
+    def _pass(self, message_id: str, status: str) -> None:
+        passed = self._passages.get(message_id, ())
+        self._passages[message_id] = (*passed, Passage(at=self._now, status=MessageState(status)))
 
 
 class MemoryClaims(_Tables):
@@ -233,6 +242,7 @@ class MemoryRows(_Tables):
         for end in finished:
             del self._live[end.message.id]
             self._archive[end.message.id] = attrs.evolve(end, message=without_token(end.message))
+            self._pass(end.message.id, end.message.delivery_status)
 
 
 class MemoryEarlyNews:
@@ -342,6 +352,7 @@ class MemoryDeviceMessages(_Tables):
             for message in cancelled:
                 del self._live[message.id]
                 self._archive[message.id] = Finished(without_token(message))
+                self._pass(message.id, CancelResult.CANCELLED)
                 self._metrics.finished(CancelResult.CANCELLED, message.retry_count)
             results[correlation_id] = cancel_result(found=len(found), cancelled=len(cancelled))
         return results

@@ -47,10 +47,10 @@ _CANCEL = text(
     insert into messaging.message_archive (
         id, command_type, priority, plugin_id, request_data, phase, network_id, correlation_id, device, ready_queue,
         delivery_status, delivery_queue_id, past_delivery_queue_ids, retry_count, failure_history, enqueued_at,
-        finished_at)
+        finished_at, passed_statuses, passed_at)
     select id, command_type, priority, plugin_id, nullif(request_data - 'token', '{}'), phase, network_id,
         correlation_id, device, ready_queue, 'CANCELLED', delivery_queue_id, past_delivery_queue_ids, retry_count,
-        failure_history, enqueued_at, statement_timestamp()
+        failure_history, enqueued_at, statement_timestamp(), passed_statuses, passed_at
     from gone
     """
 )

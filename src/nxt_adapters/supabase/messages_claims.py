@@ -100,7 +100,9 @@ _CLAIM = text(
     ), claimed as (
         update messaging.device_messages m
         set delivery_status = 'SENT_TO_NS', due_at = statement_timestamp() + :ns_wait, holds_slot = :max_in_flight > 0,
-            lease_owner = :owner, lease_until = statement_timestamp() + :lease
+            lease_owner = :owner, lease_until = statement_timestamp() + :lease,
+            passed_statuses = array_append(m.passed_statuses, 'SENT_TO_NS'),
+            passed_at = array_append(m.passed_at, statement_timestamp())
         from taken where m.id = taken.id
         returning {qualified("m")}
     ), noted as (
@@ -152,7 +154,8 @@ _REQUEUE = text(
         order by due_at, id limit :limit for update skip locked
     )
     update messaging.device_messages m set delivery_status = 'QUEUED', due_at = null, lease_owner = null,
-        lease_until = null
+        lease_until = null, passed_statuses = array_append(m.passed_statuses, 'QUEUED'),
+        passed_at = array_append(m.passed_at, statement_timestamp())
     from due where m.id = due.id
     """
 )

@@ -60,7 +60,11 @@ _SAVE = text(
     set delivery_status = new.delivery_status, delivery_queue_id = new.delivery_queue_id,
         past_delivery_queue_ids = new.past_delivery_queue_ids, retry_count = new.retry_count,
         failure_history = new.failure_history, due_at = new.due_at, holds_slot = m.holds_slot and new.is_in_flight,
-        lease_owner = null, lease_until = null
+        lease_owner = null, lease_until = null,
+        passed_statuses = case when new.delivery_status = m.delivery_status then m.passed_statuses
+            else array_append(m.passed_statuses, new.delivery_status) end,
+        passed_at = case when new.delivery_status = m.delivery_status then m.passed_at
+            else array_append(m.passed_at, statement_timestamp()) end
     from jsonb_to_recordset(cast(:rows as jsonb)) as new (
         id text, delivery_status text, delivery_queue_id text, past_delivery_queue_ids text[], retry_count int,
         failure_history jsonb, due_at timestamptz, is_in_flight boolean)
@@ -79,10 +83,10 @@ _ARCHIVE = text(
     insert into messaging.message_archive (
         id, command_type, priority, plugin_id, request_data, phase, network_id, correlation_id, device, ready_queue,
         delivery_status, delivery_queue_id, past_delivery_queue_ids, retry_count, failure_history, response,
-        enqueued_at, finished_at)
+        enqueued_at, finished_at, passed_statuses, passed_at)
     select id, command_type, priority, plugin_id, nullif(request_data - 'token', '{}'), phase, network_id,
         correlation_id, heard, ready_queue, outcome, delivery_queue_id, past_delivery_queue_ids, retry_count, failures,
-        response, enqueued_at, statement_timestamp()
+        response, enqueued_at, statement_timestamp(), passed_statuses, passed_at
     from gone
     """
 )

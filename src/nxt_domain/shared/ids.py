@@ -52,5 +52,10 @@ def ulid_time(ulid: str) -> datetime:
         raise ValueError(f"not a ULID: {ulid!r}") from unknown
 
 
+def ulid_floor(instant: datetime) -> str:
+    """Return the smallest id that could have been made at an instant; none older is as large."""
+    return _encode((instant - _EPOCH) // _MILLISECOND << _RANDOM_BITS)
+
+
 def _encode(value: int) -> str:
     return "".join(_ALPHABET[(value >> (5 * place)) & 31] for place in range(25, -1, -1))

@@ -51,6 +51,8 @@ device_messages = Table(
     Column("lease_until", INSTANT),
     Column("enqueued_at", INSTANT, nullable=False, server_default=NOW),
     Column("expires_at", INSTANT, nullable=False),
+    Column("passed_statuses", ARRAY(Text), nullable=False, server_default=EMPTY_LIST),
+    Column("passed_at", ARRAY(INSTANT), nullable=False, server_default=EMPTY_LIST),
     CheckConstraint(
         "delivery_status in ('QUEUED', 'SENT_TO_NS', 'DELIVERED_TO_NS', 'SENT_TO_DEVICE', 'TO_RETRY')",
         name="ck_device_messages_delivery_status",
@@ -149,6 +151,8 @@ message_archive = Table(
     Column("response", JSON_DOCUMENT),
     Column("enqueued_at", INSTANT, nullable=False),
     Column("finished_at", INSTANT, primary_key=True, server_default=NOW),
+    Column("passed_statuses", ARRAY(Text), nullable=False, server_default=EMPTY_LIST),
+    Column("passed_at", ARRAY(INSTANT), nullable=False, server_default=EMPTY_LIST),
     CheckConstraint(
         "delivery_status in ('DELIVERY_SUCCESSFUL', 'DELIVERY_FAILED', 'CANCELLED')",
         name="ck_message_archive_delivery_status",
