@@ -7,7 +7,7 @@ from datetime import datetime
 
 import attrs
 
-from nxt_domain.messaging.model import DeliveryEvent, DeliveryStatus, ExecutionStatus, FailureRecord
+from nxt_domain.messaging.model import DeliveryEvent, DeliveryStatus, ExecutionStatus, FailureRecord, Phase
 from nxt_domain.messaging.result_keys import result_value
 from nxt_domain.meters.commands import CREDIT_CHANGES
 from nxt_domain.meters.failures import prepended
@@ -20,6 +20,7 @@ from nxt_domain.meters.model import (
     Resolution,
     VerificationState,
 )
+from nxt_domain.meters.three_phases import MEASURES, has_failed, is_complete, phases_in, with_phase
 from nxt_domain.shared.json import JsonObject
 
 
@@ -35,6 +36,7 @@ class Outcome:
         wants_verification: The outcome is unclear and must be looked into.
         ends_verification: It is itself the read that looks into another one.
         is_late: The meter acted although the interaction had been given up.
+        is_partial: Only a phase of it ended: stored, and nobody is told [MET-81].
     """
 
     interaction: Interaction
@@ -44,6 +46,7 @@ class Outcome:
     wants_verification: bool = False
     ends_verification: bool = False
     is_late: bool = False
+    is_partial: bool = False
 
 
 def outcome_of(interaction: Interaction, event: DeliveryEvent, now: datetime) -> Outcome:
@@ -56,6 +59,8 @@ def outcome_of(interaction: Interaction, event: DeliveryEvent, now: datetime) ->
     """
     if not event.delivery_status.is_terminal:
         return _under_way(interaction, event, now)
+    if event.phase is not None and interaction.type in MEASURES:
+        return _phase_ended(interaction, event, event.phase, now)
     if _is_success(event):
         return _succeeded(interaction, event, now)
     return _failed(interaction, event, now)
@@ -85,7 +90,7 @@ def _succeeded(interaction: Interaction, event: DeliveryEvent, now: datetime) ->
         return Outcome(interaction=interaction)
     done = attrs.evolve(
         interaction,
-        result=_result(event, interaction),
+        result=_result(event, interaction.result),
         delivery_failures=prepended(_records(event.failure_history), interaction.delivery_failures),
     )
     if not interaction.status.may_become(InteractionStatus.SUCCESSFUL):
@@ -113,7 +118,7 @@ def _failed(interaction: Interaction, event: DeliveryEvent, now: datetime) -> Ou
         return Outcome(interaction=interaction)
     noted = attrs.evolve(
         interaction,
-        result=_result(event, interaction),
+        result=_result(event, interaction.result),
         delivery_failures=prepended(_records(event.failure_history), interaction.delivery_failures),
     )
     if _is_unclear(interaction, event):
@@ -128,6 +133,28 @@ def _failed(interaction: Interaction, event: DeliveryEvent, now: datetime) -> Ou
         updated_at=now,
     )
     return Outcome(interaction=failed, is_changed=True, ends_verification=failed.origin is Origin.VERIFICATION)
+
+
+def _phase_ended(interaction: Interaction, event: DeliveryEvent, phase: Phase, now: datetime) -> Outcome:
+    """Note one of three answers; the last one ends the read, in success only if each carried a value [MET-81]."""
+    is_open = not interaction.status.is_final and interaction.status.may_become(InteractionStatus.SUCCESSFUL)
+    if not is_open or phase.value in phases_in(interaction.result):
+        return Outcome(interaction=interaction)
+    answer = _result(event, None) if _is_success(event) else None
+    result = with_phase(interaction.result, interaction.type, phase, answer)
+    noted = attrs.evolve(
+        interaction,
+        result=result,
+        delivery_failures=prepended(_records(event.failure_history), interaction.delivery_failures),
+        updated_at=now,
+    )
+    if not is_complete(result):
+        return Outcome(interaction=noted, is_changed=True, is_partial=True)
+    if has_failed(result):
+        failed = noted.moved_to(InteractionStatus.FAILED, resolution=Resolution.DELIVERY_FAILED)
+        return Outcome(interaction=failed, is_changed=True)
+    done = noted.moved_to(InteractionStatus.SUCCESSFUL, resolution=Resolution.DELIVERED)
+    return Outcome(interaction=done, is_changed=True, proves=done)
 
 
 def _is_unclear(interaction: Interaction, event: DeliveryEvent) -> bool:
@@ -149,9 +176,9 @@ _TRANSMITTED = frozenset({DeliveryStatus.DELIVERED_TO_NS, DeliveryStatus.SENT_TO
 _EARLIER_ATTEMPT = _TRANSMITTED | {DeliveryStatus.SENT_TO_NS}
 
 
-def _result(event: DeliveryEvent, interaction: Interaction) -> JsonObject | None:
+def _result(event: DeliveryEvent, known: JsonObject | None) -> JsonObject | None:
     if event.response is None or event.response.data is None:
-        return interaction.result
+        return known
     return result_value(event.response.data)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 
@@ -17,7 +18,7 @@ from tests.support.meters_world import (
 )
 from tests.support.top_ups import Desk
 
-from nxt_domain.messaging.model import CommandType, DeliveryStatus, RelayNode
+from nxt_domain.messaging.model import CommandType, DeliveryStatus, Phase, RelayNode
 from nxt_domain.meters.model import (
     InteractionStatus,
     InteractionType,
@@ -26,6 +27,7 @@ from nxt_domain.meters.model import (
     Resolution,
 )
 from nxt_domain.shared.clock import iso_millis
+from nxt_domain.shared.json import JsonObject, canonical
 
 QUEUED, PROCESSING = InteractionStatus.QUEUED, InteractionStatus.PROCESSING
 SUCCESSFUL, FAILED, ABORTED = InteractionStatus.SUCCESSFUL, InteractionStatus.FAILED, InteractionStatus.ABORTED
@@ -41,6 +43,11 @@ def read(meter_id: int, kind: InteractionType = READ_CREDIT, **changes: object) 
         "priority": 30,
     }
     return NewInteraction(**(facts | changes))  # type: ignore[arg-type]  # by name
+
+
+def _as_sent(result: JsonObject | None) -> object:
+    """As JSON over the wire: stores may keep numbers exactly, or not."""
+    return json.loads(canonical(result))
 
 
 class TestOutcomes:
@@ -106,6 +113,36 @@ class TestOutcomes:
         assert (await world.interaction(top_up.id)).status is SUCCESSFUL
         assert len(await world.of_type(READ_CREDIT)) == 1
         assert ("LATE_RESULT", "DEVICE", top_up.id) in await world.history()
+
+    async def test_three_phases_make_one_answer(self, world: MetersWorld) -> None:
+        """[MET-81] [REL-54] Stored phase by phase; dashboards and the meter's row hear of the whole."""
+        desk, meter_id = Desk(world), world.meter_ids[0]
+        (asked,) = await world.add(read(meter_id, InteractionType.READ_VOLTAGE))
+        await desk.apply(world.handed_on(asked.id))
+        for phase, voltage in (("B", 229.5), ("A", 220.1)):
+            await desk.apply(world.succeeded(asked.id, {"voltage": voltage, "phase": phase}, phase=Phase(phase)))
+        assert (await world.interaction(asked.id)).status is PROCESSING
+        assert (await world.reported(meter_id))["voltage"] is None
+        last = world.succeeded(asked.id, {"voltage": 225.4, "phase": "C"}, phase=Phase.C)
+        await desk.apply(last)
+        await desk.apply(last)
+        done = await world.interaction(asked.id)
+        assert done.status is SUCCESSFUL
+        assert _as_sent(done.result) == {"voltage": 225.0, "phase": {"A": 220.1, "B": 229.5, "C": 225.4}}
+        assert (await world.reported(meter_id))["voltage"] == 225.0
+        assert [status for _, status in await desk.news_of(asked.id)] == ["PROCESSING", "SUCCESSFUL"]
+
+    async def test_the_power_of_three_phases_is_their_sum(self, world: MetersWorld) -> None:
+        """[MET-81] [REL-54] In kW on the meter's row."""
+        desk, meter_id = Desk(world), world.meter_ids[0]
+        (asked,) = await world.add(read(meter_id, InteractionType.READ_POWER))
+        events = [world.succeeded(asked.id, {"power": 100.25}, phase=phase) for phase in Phase]
+        await desk.apply(*events)
+        assert _as_sent((await world.interaction(asked.id)).result) == {
+            "power": 300.8,
+            "phase": dict.fromkeys("ABC", 100.25),
+        }
+        assert (await world.reported(meter_id))["power"] == pytest.approx(0.3008)
 
     async def test_met_53_a_success_of_an_aborted_command_still_tells_of_the_meter(self, world: MetersWorld) -> None:
         meter_id = world.meter_ids[0]

@@ -146,7 +146,7 @@ class _Application:
                 self._observe(observed(outcome.proves, meter, event.occurred_at), event)
             else:
                 self._observe(MeterObservation(meter_id=meter.id, observed_at=event.occurred_at), event)
-            if outcome.is_changed:
+            if outcome.is_changed and not outcome.is_partial:
                 self._tell(Operation.UPDATE, outcome.interaction, meter)
             if outcome.is_late:
                 history.append(event_of(StateEventKind.LATE_RESULT, Actor.DEVICE, outcome.interaction, meter))
