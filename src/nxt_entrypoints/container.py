@@ -29,6 +29,7 @@ from nxt_adapters.supabase.unit_of_work import SupabaseReading, SupabaseUnitOfWo
 from nxt_adapters.supabase.wakeups import PostgresWakeUps
 from nxt_adapters.system.clock import SystemClock
 from nxt_adapters.timescale.connection_use import TimescaleConnectionUse
+from nxt_adapters.timescale.exchange_rates import TimescaleRateRows
 from nxt_adapters.timescale.pool import create_series_pool
 from nxt_adapters.victron.vrm import VrmSiteDevices
 from nxt_domain.grids.use_cases.classify_lifelines import ClassifyLifelines
@@ -56,10 +57,11 @@ from nxt_domain.orders.use_cases.verification import PaymentVerification
 from nxt_domain.orders.use_cases.verify_order import VerifyOrder
 from nxt_domain.shared.chain_audit_log import ChainAuditLog, VerifyAuditLog
 from nxt_domain.shared.ids import UlidFactory
+from nxt_domain.telemetry.use_cases.snapshot_rates import SnapshotRates
 from nxt_entrypoints.api.own_orders import VerifyOwnOrder
 from nxt_entrypoints.background import Background
 from nxt_entrypoints.settings.settings import Settings
-from nxt_entrypoints.wiring import identity, messages, metering, payments, payouts, plants
+from nxt_entrypoints.wiring import identity, messages, metering, payments, payouts, plants, rates
 from nxt_entrypoints.wiring import people as people_wiring
 from nxt_entrypoints.wiring.money import Money
 from nxt_entrypoints.wiring.people import People
@@ -235,6 +237,14 @@ class Container(containers.DeclarativeContainer):
         ClassifyLifelines, begin=begin, use=providers.Singleton(TimescaleConnectionUse, series_pool), clock=clock
     )
     generate_payouts = providers.Singleton(GeneratePayouts, begin=begin, draft=money.draft_payout, clock=clock)
+    exchange_rates = providers.Singleton(rates.exchange_rates, settings)
+    snapshot_rates = providers.Singleton(
+        SnapshotRates,
+        begin=begin,
+        provider=exchange_rates,
+        rows=providers.Singleton(TimescaleRateRows, series_pool),
+        clock=clock,
+    )
     settle_orders = providers.Singleton(SettleOrders, begin=begin, top_ups=top_ups, clock=clock, wake_ups=wake_ups)
     fulfil_top_up = providers.Singleton(
         FulfilTopUp, begin=begin, top_ups=top_ups, complete=complete_top_up, clock=clock

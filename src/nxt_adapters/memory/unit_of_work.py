@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 
 from nxt_adapters.memory.audit_chain import MemoryAuditChain
 from nxt_adapters.memory.database import MemoryClock, MemoryDatabase, MemoryTransaction
+from nxt_adapters.memory.exchange_rates import MemoryReportedGrids
 from nxt_adapters.memory.grids import MemoryGridTwins
 from nxt_adapters.memory.interactions import MemoryInteractions
 from nxt_adapters.memory.leases import MemoryJobLeases
@@ -65,6 +66,7 @@ class MemoryUnitOfWork(MemoryPayments):
         self.decoder_keys = MemoryDecoderKeys(database)
         self.payouts = MemoryPayouts(database)
         self.lifelines = MemoryLifelines(database)
+        self.reported_grids = MemoryReportedGrids(database)
         self.messages = messages_of(self)
 
     def within(self, scope: Scope) -> MemoryTenantRepositories:

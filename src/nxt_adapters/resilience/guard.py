@@ -14,7 +14,15 @@ import structlog
 from purgatory import AsyncCircuitBreakerFactory, ContextChanged, Event
 from purgatory.domain.model import HALF_OPENED, OPENED, OpenedState
 
-from nxt_adapters.resilience.errors import CallFailed, CircuitOpen, FateUnknown, Faulty, NotReached, Overloaded
+from nxt_adapters.resilience.errors import (
+    CallFailed,
+    CircuitOpen,
+    FateUnknown,
+    Faulty,
+    HttpFailed,
+    NotReached,
+    Overloaded,
+)
 from nxt_adapters.resilience.metrics import OutboundMetrics, Outcome
 from nxt_adapters.resilience.policy import CallPolicy, RetryPolicy
 from nxt_domain.shared.errors import DomainError
@@ -85,7 +93,7 @@ class Guard:
         """
         rule = retry or self.policy.retry
         turns = stamina.retry_context(
-            on=partial(_pause_before_repeat, repeatable, repeat_unreached, rule.wait_max_s),
+            on=partial(_pause_before_repeat, repeatable, repeat_unreached, rule),
             attempts=rule.attempts,
             timeout=None,
             wait_initial=rule.wait_initial_s,
@@ -179,10 +187,12 @@ class Guard:
         _log.warning("outbound circuit changed", system=circuit, state=event.state)
 
 
-def _pause_before_repeat(repeatable: bool, repeat_unreached: bool, wait_max_s: float, error: Exception) -> bool | float:
+def _pause_before_repeat(repeatable: bool, repeat_unreached: bool, rule: RetryPolicy, error: Exception) -> bool | float:
     """Decide whether another attempt may follow: no, yes, or yes after the pause the other side asked for."""
-    if not isinstance(error, CallFailed) or not error.is_transient:
+    if not isinstance(error, CallFailed):
+        return False
+    if not (error.is_transient or (rule.after_any_trouble and isinstance(error, HttpFailed))):
         return False
     if not (repeatable or (repeat_unreached and isinstance(error, NotReached))):
         return False
-    return True if error.retry_after_s is None else min(error.retry_after_s, wait_max_s)
+    return True if error.retry_after_s is None else min(error.retry_after_s, rule.wait_max_s)

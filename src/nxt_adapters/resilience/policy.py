@@ -18,12 +18,14 @@ class RetryPolicy:
         wait_initial_s: First pause, seconds.
         wait_max_s: Longest pause, seconds; also the most that a ``Retry-After`` is obeyed.
         jitter_s: Up to this many seconds are added at random, so that callers don't come back in step.
+        after_any_trouble: Whether 429 and every 5xx is repeated, and not only 502, 503 and 504 [TEL-43].
     """
 
     attempts: int = attrs.field(default=3, validator=_AT_LEAST_ONE)
     wait_initial_s: float = attrs.field(default=1.0, validator=_NOT_NEGATIVE)
     wait_max_s: float = attrs.field(default=5.0, validator=_NOT_NEGATIVE)
     jitter_s: float = attrs.field(default=0.5, validator=_NOT_NEGATIVE)
+    after_any_trouble: bool = False
 
 
 @attrs.frozen(kw_only=True)

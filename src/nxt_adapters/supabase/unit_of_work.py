@@ -25,6 +25,7 @@ from nxt_adapters.supabase.orders import PostgresOrders
 from nxt_adapters.supabase.outbox import PostgresOutbox
 from nxt_adapters.supabase.partner_register import PostgresPartnerRegister
 from nxt_adapters.supabase.payouts import PostgresPayouts
+from nxt_adapters.supabase.reported_grids import PostgresReportedGrids
 from nxt_adapters.supabase.settlements import PostgresSettlementFailures, PostgresSettlements
 from nxt_adapters.supabase.state_events import PostgresStateEvents
 from nxt_adapters.supabase.suspense import PostgresSuspenseResolutions
@@ -143,6 +144,11 @@ class SupabaseUnitOfWork(PostgresTransaction):
     def payouts(self) -> PostgresPayouts:
         """Statements of grids."""
         return PostgresPayouts(self.connection)
+
+    @cached_property
+    def reported_grids(self) -> PostgresReportedGrids:
+        """Grids that reports and series tell of."""
+        return PostgresReportedGrids(self.connection)
 
     @cached_property
     def suspense(self) -> PostgresSuspenseResolutions:

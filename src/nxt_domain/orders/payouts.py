@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import attrs
 
+from nxt_domain.shared import local_days
 from nxt_domain.shared.clock import iso_millis
 from nxt_domain.shared.errors import DomainError, InvalidInput
 from nxt_domain.shared.json import Json, JsonObject
+from nxt_domain.shared.local_days import midnight
 from nxt_domain.shared.money import plain
 from nxt_domain.shared.outbox import OutboxTask
 from nxt_domain.wallets.payouts import (
@@ -140,16 +142,16 @@ class Period:
         zone = ZoneInfo(timezone)
         day = self.start.astimezone(zone).date()
         found = []
-        while (begin := _midnight(day, zone)) < self.end:
+        while (begin := midnight(day, zone)) < self.end:
             if begin >= self.start:
-                found.append((day, begin, _midnight(day + _DAY, zone)))
+                found.append((day, begin, midnight(day + _DAY, zone)))
             day += _DAY
         return found
 
     def rate_day(self, timezone: str) -> datetime:
         """Return the start of the local day of the end, whose exchange rate counts [PAY-150]."""
         zone = ZoneInfo(timezone)
-        return _midnight(self.end.astimezone(zone).date(), zone)
+        return midnight(self.end.astimezone(zone).date(), zone)
 
 
 def period_of(date_from: datetime, date_to: datetime) -> Period:
@@ -165,9 +167,8 @@ def period_of(date_from: datetime, date_to: datetime) -> Period:
 
 def month_before(now: datetime, timezone: str) -> Period:
     """Return the last whole calendar month of a time zone [PAY-162]."""
-    zone = ZoneInfo(timezone)
-    end = now.astimezone(zone).date().replace(day=1)
-    return Period(start=_midnight((end - _DAY).replace(day=1), zone), end=_midnight(end, zone))
+    start, end = local_days.month_before(now, ZoneInfo(timezone))
+    return Period(start=start, end=end)
 
 
 def inputs_of(grid: PayoutGrid, period: Period, revenue: PeriodRevenue, plant: PlantRecords) -> PayoutInputs:
@@ -314,10 +315,6 @@ def bookkeeping_of(payout: Payout) -> JsonObject:
         "nxt_gridsupport_fee": details["nxtgrid_applied_fee"],
         "usd_to_ngn_rate": details["exchange_rate"],
     }
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
 
 
 def _array(rows: object) -> str:

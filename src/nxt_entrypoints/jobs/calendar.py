@@ -37,3 +37,9 @@ CALENDAR = (
     ScheduledJob(name="purge-done-work", cron="30 1 * * *", deadline=timedelta(minutes=30)),
     ScheduledJob(name="forget-old-rows", cron="0 4 * * *", deadline=timedelta(minutes=50)),
 )
+
+OF_TELEMETRY = (
+    # Due at one o'clock; what could not be had is asked for again every hour [PAY-167, PAY-169].
+    ScheduledJob(name="exchange-rate-snapshot", cron="0 * * * *", deadline=timedelta(minutes=30)),
+)
+"""What the telemetry role runs."""

@@ -75,11 +75,11 @@ class _UtcJob(CronJob):
 class _Cron(CronScheduler):
     """RQ's scheduler, on a thread: no signal handlers, and each moment of a job is enqueued once over all processes."""
 
-    def add(self, job: ScheduledJob) -> None:
+    def add(self, job: ScheduledJob, queue: str = QUEUE) -> None:
         """Register a job of the calendar."""
         timeout_s = int(job.deadline.total_seconds()) + _GRACE_S
         self._cron_jobs.append(
-            _UtcJob(QUEUE, func=run_job, args=(job.name,), cron=job.cron, job_timeout=timeout_s, result_ttl=_RESULT_S)
+            _UtcJob(queue, func=run_job, args=(job.name,), cron=job.cron, job_timeout=timeout_s, result_ttl=_RESULT_S)
         )
 
     def _install_signal_handlers(self) -> None:
@@ -100,7 +100,9 @@ def _enqueue_once(connection: Redis, job: CronJob, due: datetime) -> None:
     job_id = f"{name}:{due.strftime('%Y-%m-%dT%H%M%SZ')}"
     if connection.set(f"nxt:cron:{job_id}", 1, nx=True, ex=_ONCE_S):
         # RQ allows no colon in a job's id.
-        Queue(QUEUE, connection=connection).enqueue(run_job, name, job_id=job_id.replace(":", "_"), **job.job_options)
+        Queue(job.queue_name, connection=connection).enqueue(
+            run_job, name, job_id=job_id.replace(":", "_"), **job.job_options
+        )
 
 
 class _Worker(SimpleWorker):
@@ -145,15 +147,23 @@ class RqThreads:
         calendar: What runs when.
         functions: The jobs by name.
         name: Names this process's worker and cron.
+        queue: Which jobs the worker takes; all processes that know the same jobs share one.
     """
 
     def __init__(
-        self, *, valkey_url: str, calendar: Sequence[ScheduledJob], functions: Mapping[str, JobFunction], name: str
+        self,
+        *,
+        valkey_url: str,
+        calendar: Sequence[ScheduledJob],
+        functions: Mapping[str, JobFunction],
+        name: str,
+        queue: str = QUEUE,
     ) -> None:
         self._url = valkey_url
         self._calendar = [job for job in calendar if job.name in functions]
         self._functions = functions
         self._name = name
+        self._queue = queue
         self._stopping = threading.Event()
         self._worker: _Worker | None = None
         self._threads: list[threading.Thread] = []
@@ -161,7 +171,11 @@ class RqThreads:
     def start(self) -> None:
         """Start both threads; call from the role's event loop."""
         _Runtime.loop = asyncio.get_running_loop()
-        _Runtime.jobs = {job.name: (self._functions[job.name], job.deadline.total_seconds()) for job in self._calendar}
+        # Another role of this process may have put its jobs here already.
+        _Runtime.jobs = {
+            **_Runtime.jobs,
+            **{job.name: (self._functions[job.name], job.deadline.total_seconds()) for job in self._calendar},
+        }
         for target in (self._run_cron, self._run_worker):
             thread = threading.Thread(target=self._keep, args=(target,), name=target.__name__, daemon=True)
             thread.start()
@@ -193,7 +207,7 @@ class RqThreads:
         with Redis.from_url(self._url) as connection:
             cron = _Cron(connection, name=self._fresh_name("cron"))
             for job in self._calendar:
-                cron.add(job)
+                cron.add(job, self._queue)
             cron.register_birth()
             while not self._stopping.wait(min(cron.calculate_sleep_interval(), 1.0) or 0.05):
                 cron.enqueue_due()
@@ -201,7 +215,7 @@ class RqThreads:
 
     def _run_worker(self) -> None:
         with Redis.from_url(self._url) as connection:
-            queue = Queue(QUEUE, connection=connection)
+            queue = Queue(self._queue, connection=connection)
             self._worker = _Worker([queue], connection=connection, name=self._fresh_name("worker"))
             if not self._stopping.is_set():  # else its end was asked for before it was there
                 self._worker.work(with_scheduler=False, logging_level="WARNING")

@@ -23,10 +23,11 @@ from nxt_entrypoints.jobs.maintenance import Maintenance
 from nxt_entrypoints.jobs.message_engine import EngineSettings, MessageEngine
 from nxt_entrypoints.jobs.messaging_metrics import PrometheusMessagingMetrics
 from nxt_entrypoints.jobs.relay import OutboxRelay
-from nxt_entrypoints.jobs.rq_threads import JobFunction, RqThreads
+from nxt_entrypoints.jobs.rq_threads import JobFunction
 from nxt_entrypoints.jobs.settlement_worker import SettlementWorker
 from nxt_entrypoints.ledger_audit import audit
 from nxt_entrypoints.roles.base import Process, registry
+from nxt_entrypoints.roles.scheduled import start_calendar
 from nxt_entrypoints.settings.roles import Role
 from nxt_entrypoints.wiring import messages, metering
 
@@ -174,19 +175,7 @@ async def _start_calendar(process: Process) -> None:
         functions["ledger-audit"] = partial(_audit_ledger, process)
     if process.settings.is_production and process.settings.series_url:
         functions |= await _reports(process)
-    threads = RqThreads(
-        valkey_url=process.settings.valkey_url,
-        calendar=CALENDAR,
-        functions=_leased(process, functions),
-        name=container.name(),
-    )
-
-    async def run(stopping: asyncio.Event) -> None:
-        threads.start()
-        await stopping.wait()
-        await threads.stop()
-
-    process.run("calendar", run)
+    start_calendar(process, Role.JOBS, CALENDAR, functions)
 
 
 def _retention(process: Process) -> PostgresRetention:
@@ -224,12 +213,3 @@ async def _verify_audit_log(process: Process) -> str:
     for finding in findings:
         _log.error("the audit log was tampered with, or is not linked", code="AUDIT_LOG", finding=str(finding))
     return f"{len(findings)} findings"
-
-
-def _leased(process: Process, functions: Mapping[str, JobFunction]) -> Mapping[str, JobFunction]:
-    return {name: partial(_under_lease, process, name, function) for name, function in functions.items()}
-
-
-async def _under_lease(process: Process, name: str, function: JobFunction) -> object:
-    async with process.container.job_leases().hold(name) as is_ours:
-        return await function() if is_ours else "skipped: another process runs it"

@@ -16,9 +16,13 @@ from nxt_domain.shared.errors import Unavailable
 from nxt_domain.telemetry.use_cases.follow_plant import FollowPlant
 from nxt_domain.telemetry.use_cases.group_reports import GroupedHourlyReports
 from nxt_domain.telemetry.use_cases.record_reports import RecordHourlyReports
+from nxt_entrypoints.jobs.calendar import OF_TELEMETRY
+from nxt_entrypoints.jobs.rq_threads import JobFunction
 from nxt_entrypoints.roles.base import Process, registry
+from nxt_entrypoints.roles.scheduled import start_calendar
 from nxt_entrypoints.settings.roles import Role
 from nxt_entrypoints.telemetry_api.app import build_telemetry
+from nxt_entrypoints.wiring import rates
 from nxt_entrypoints.wiring.plants import plant_monitor
 
 _RETENTION_RETRY_S = 60.0
@@ -52,6 +56,8 @@ async def start_telemetry(process: Process) -> TelemetryParts:
     parts = TelemetryParts(reports, container.clock())
     _keep_retention(process, pool)
     _follow_plants(process)
+    if process.settings.jobs_enabled:
+        start_calendar(process, Role.TELEMETRY, OF_TELEMETRY, _jobs(process))
     app = build_telemetry(
         parts,
         gate=process.internal_gate(),
@@ -95,6 +101,15 @@ def _follow_plants(process: Process) -> None:
         await following
 
     process.run("plants", run)
+
+
+def _jobs(process: Process) -> Mapping[str, JobFunction]:
+    """Find what this deployment runs of the role's calendar."""
+    found: dict[str, JobFunction] = {}
+    if rates.is_configured(process.settings):
+        process.on_close(process.container.exchange_rates().close)
+        found["exchange-rate-snapshot"] = process.container.snapshot_rates()
+    return found
 
 
 async def _probe(pool: SeriesPool) -> None:

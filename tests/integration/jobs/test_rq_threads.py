@@ -98,6 +98,30 @@ async def test_a_job_runs_at_its_moments(valkey_url: str) -> None:
         await until(lambda: len(diary.runs) >= 2)
 
 
+async def test_two_roles_of_a_process_keep_their_queues_apart(valkey_url: str) -> None:
+    """A process that knows the jobs of one role alone must not take those of another."""
+    jobs, telemetry = Diary(), Diary()
+    ticking, noting = ScheduledJob(name="tick", cron=EVERY_SECOND), ScheduledJob(name="note", cron=EVERY_SECOND)
+    first = RqThreads(valkey_url=valkey_url, calendar=[ticking], functions={"tick": jobs.tick}, name="jobs")
+    second = RqThreads(
+        valkey_url=valkey_url,
+        calendar=[noting],
+        functions={"note": telemetry.tick},
+        name="telemetry",
+        queue="nxt-other",
+    )
+    first.start()
+    second.start()
+    try:
+        await until(lambda: len(jobs.runs) >= 2 and len(telemetry.runs) >= 2)
+        with redis.Redis.from_url(valkey_url) as connection:
+            workers = {worker.queue_names()[0] for worker in Worker.all(connection=connection)}
+    finally:
+        await first.stop()
+        await second.stop()
+    assert workers == {QUEUE, "nxt-other"}
+
+
 async def test_jobs_of_the_calendar_without_function_are_left_out(valkey_url: str) -> None:
     """As where payments are switched off."""
     diary = Diary()

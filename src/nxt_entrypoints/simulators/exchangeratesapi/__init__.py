@@ -1,0 +1,1 @@
+"""A provider of exchange rates to try the telemetry role against."""
