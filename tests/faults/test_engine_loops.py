@@ -359,7 +359,7 @@ async def test_processes_killed_in_the_middle_of_sending(
 def _start(url: str, network: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "tests.support.messaging_engine_process", url, str(network), "0.3"]
     root = Path(__file__).parents[2]
-    return subprocess.Popen(command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)})
+    return subprocess.Popen(command, cwd=root, env={**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{root / 'src'}"})
 
 
 async def _until_more_lines(file: Path, count: int) -> None:

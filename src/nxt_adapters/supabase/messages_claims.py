@@ -18,24 +18,30 @@ from nxt_domain.messaging.stages import Stage
 WINDOW = 1_000
 """Ready queues that one pass looks at, at most."""
 
+_GLANCES_PER_CLAIM = 2  # ready queues looked at in one step for each message wanted: others may be at work on some
+_SMALLEST_GLANCE = 50
+
 # Ready queues of one plug-in that hold messages, found by skipping through the index from key to key, so that the cost
-# follows the number of queues and not that of messages; a scan looks at a window of them and the next goes on behind
-# it. Queues that admission lets through are locked; one that another engine is claiming from is skipped. What the
-# claim itself reads must be newer than these locks: it is a statement of its own, and the lock makes counting slots and
-# claiming one step.
+# follows the number of queues and not that of messages. One look sees a window of them, the next goes on behind it, and
+# a pass ends where it began at the latest. Queues that admission lets through are locked; one that another engine is
+# claiming from is skipped. What the claim itself reads must be newer than these locks: it is a statement of its own,
+# and the lock makes counting slots and claiming one step.
 _OPEN_QUEUES = text(
     r"""
-    with recursive scan (ready_queue, beginning, step) as (
-        select start.ready_queue, start.ready_queue, 1 from (
-            select coalesce(
+    with recursive scan (ready_queue, beginning, is_wrapped, step) as (
+        select start.ready_queue, coalesce(nullif(:beginning, '') collate "C", start.ready_queue), start.is_wrapped, 1
+        from (
+            select ready_queue, cast(:beginning as text) <> '' and (:is_wrapped or ready_queue <= :after) as is_wrapped
+            from (select coalesce(
                 (select min(ready_queue) from messaging.device_messages
                     where delivery_status = 'QUEUED' and ready_queue > :after and ready_queue < :beyond),
                 (select min(ready_queue) from messaging.device_messages
                     where delivery_status = 'QUEUED' and ready_queue > :first and ready_queue < :beyond)
-            ) as ready_queue) as start
-        where start.ready_queue is not null
+            ) as ready_queue) as one) as start
+        where start.ready_queue is not null and not (start.is_wrapped and start.ready_queue >= :beginning)
         union all
-        select next.ready_queue, scan.beginning, scan.step + 1 from scan cross join lateral (
+        select next.ready_queue, scan.beginning, scan.is_wrapped or next.ready_queue <= scan.ready_queue, scan.step + 1
+        from scan cross join lateral (
             select coalesce(
                 (select min(m.ready_queue) from messaging.device_messages m
                     where m.delivery_status = 'QUEUED' and m.ready_queue > scan.ready_queue
@@ -43,7 +49,8 @@ _OPEN_QUEUES = text(
                 (select min(m.ready_queue) from messaging.device_messages m
                     where m.delivery_status = 'QUEUED' and m.ready_queue > :first and m.ready_queue < :beyond)
             ) as ready_queue) as next
-        where scan.step < :window and next.ready_queue is not null and next.ready_queue <> scan.beginning
+        where scan.step < :window and next.ready_queue is not null and not (
+            (scan.is_wrapped or next.ready_queue <= scan.ready_queue) and next.ready_queue >= scan.beginning)
     ), keys as (
         select ready_queue, step from scan where ready_queue ~ '^queue:[^:]+:[^:]+:[^:]+$'
     ), fresh as (
@@ -67,8 +74,10 @@ _OPEN_QUEUES = text(
             select keys.ready_queue from keys
             where keys.ready_queue in (select ready_queue from fresh union all select ready_queue from open)
             order by keys.step limit :limit) as queues,
+        (select beginning from scan limit 1) as beginning,
         (select ready_queue from scan order by step desc limit 1) as last,
-        (select max(step) = :window from scan) as has_more,
+        (select coalesce(bool_or(is_wrapped), false) from scan) as is_wrapped,
+        (select coalesce(max(step), 0) from scan) as looked_at,
         (select min(a.last_claim_at) + :interval - clock_timestamp()
             from keys join messaging.admission a using (ready_queue)
             where a.last_claim_at + :interval > clock_timestamp()) as next_in
@@ -197,48 +206,49 @@ class PostgresClaims:
 
     async def ready(self, quotas: Sequence[Quota], lease: Lease) -> ReadyBatch:
         """See ``Claims.ready``."""
-        messages: list[DeviceMessage] = []
-        waits: list[timedelta] = []
-        reached: dict[str, str] = {}
-        now: datetime | None = None
-        for quota in quotas:  # a handful of plug-ins, each with statements for all its queues
-            found = await self._open_queues(quota)
-            batch = await self._claim(quota, found.queues, lease)
-            claimed = [] if batch is None else batch.messages
-            now = now if batch is None else batch.now
-            messages.extend(claimed)
-            waits.extend(_waits(quota, found, claimed))
-            if found.last is not None:
-                reached[quota.plugin_id] = _place(quota, found, claimed)
+        rounds = [await self._round(quota, lease) for quota in quotas]  # a handful of plug-ins
         return ReadyBatch(
-            now=now or await self._reader.now(),
-            messages=sorted(messages, key=lambda message: message.id),
-            next_in=min(waits, default=None),
-            reached=reached,
+            now=next((each.now for each in rounds if each.now is not None), None) or await self._reader.now(),
+            messages=sorted((message for each in rounds for message in each.claimed), key=lambda message: message.id),
+            next_in=min((wait for each in rounds for wait in each.waits()), default=None),
+            reached={each.quota.plugin_id: each.place for each in rounds if each.place is not None},
         )
 
-    async def _open_queues(self, quota: Quota) -> Row[Any]:
+    async def _round(self, quota: Quota, lease: Lease) -> _Round:
+        """Go over the ready queues of one plug-in until its quota is filled: open ones are dense or rare."""
+        done = _Round(quota)
+        while done.goes_on:
+            found = await self._open_queues(done)
+            batch = await self._claim(done, found.queues, lease)
+            done.take(found, batch)
+        return done
+
+    async def _open_queues(self, done: _Round) -> Row[Any]:
+        quota = done.quota
         first = f"queue:{quota.plugin_id}:"
         values = {
             "first": first,
             "beyond": f"queue:{quota.plugin_id};",  # the character after the colon
-            "after": quota.after or first,
-            "window": max(WINDOW, quota.limit),
+            "after": done.place or quota.after or first,
+            "beginning": done.beginning or "",
+            "is_wrapped": done.is_wrapped,
+            "window": done.window,
             "interval": quota.admission.min_interval,
             "max_in_flight": quota.admission.max_in_flight,
-            "limit": quota.limit,
+            "limit": done.limit,
         }
         return (await self._reader.connection.execute(_OPEN_QUEUES, values)).one()
 
-    async def _claim(self, quota: Quota, queues: Sequence[str], lease: Lease) -> Batch | None:
+    async def _claim(self, done: _Round, queues: Sequence[str], lease: Lease) -> Batch | None:
         if not queues:
             return None
+        quota = done.quota
         values = {
             "queues": list(queues),
             "interval": quota.admission.min_interval,
             "is_spaced": quota.admission.min_interval_ms > 0,
             "max_in_flight": quota.admission.max_in_flight,
-            "limit": quota.limit,
+            "limit": done.limit,
             "ns_wait": quota.ns_wait,
             "owner": lease.owner,
             "lease": lease.duration,
@@ -288,19 +298,74 @@ class PostgresClaims:
         await self._reader.connection.execute(_RELEASE, {"ids": list(message_ids), "owner": owner})
 
 
-def _waits(quota: Quota, found: Row[Any], claimed: Sequence[DeviceMessage]) -> Iterator[timedelta]:
-    if found.has_more:
-        yield timedelta(0)
-    if quota.admission.min_interval_ms:
-        if found.next_in is not None:
-            yield max(found.next_in, timedelta(0))
-        if claimed:
-            yield quota.admission.min_interval
+class _Round:
+    """One pass over the ready queues of one plug-in, as far as it has come.
 
+    Args:
+        quota: What it may take.
 
-def _place(quota: Quota, found: Row[Any], claimed: Sequence[DeviceMessage]) -> str:
-    # When the quota ran out, the next claim goes on behind the last queue that had its turn.
-    if len(claimed) < quota.limit:
-        return str(found.last)
-    places = {queue: place for place, queue in enumerate(found.queues)}
-    return max((message.ready_queue for message in claimed), key=lambda queue: places[queue])
+    Attributes:
+        beginning: The first ready queue it looked at; None: it has looked at none.
+        is_wrapped: Whether it came to the last ready queue and went on at the first.
+        place: Where the next look, or the next pass, goes on after.
+    """
+
+    def __init__(self, quota: Quota) -> None:
+        self.quota = quota
+        self.beginning: str | None = None
+        self.is_wrapped = False
+        self.place: str | None = None
+        self.now: datetime | None = None
+        self.claimed: list[DeviceMessage] = []
+        self._waits: list[timedelta] = []
+        self._looked_at = 0
+        self._has_more = True
+
+    @property
+    def limit(self) -> int:
+        """Messages it may still claim."""
+        return self.quota.limit - len(self.claimed)
+
+    @property
+    def window(self) -> int:
+        """Ready queues of the next look: no more than are likely to be needed."""
+        wanted = max(_SMALLEST_GLANCE, self.limit * _GLANCES_PER_CLAIM)
+        return min(wanted, max(WINDOW, self.quota.limit) - self._looked_at)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is something left to look at, and to take."""
+        return self._has_more and self.limit > 0 and self.window > 0
+
+    def waits(self) -> Iterator[timedelta]:
+        """Tell when there may be more to claim, as far as is known."""
+        yield from self._waits
+        if self._has_more:
+            yield timedelta(0)
+
+    def take(self, found: Row[Any], batch: Batch | None) -> None:
+        """Note what a look found and what could be claimed of it."""
+        claimed = [] if batch is None else batch.messages
+        self.now = self.now if batch is None else batch.now
+        self._has_more = found.looked_at == self.window
+        self._looked_at += found.looked_at
+        is_full = len(claimed) >= self.limit
+        self.claimed.extend(claimed)
+        if self.beginning is None:
+            self.beginning = found.beginning
+        self.is_wrapped = self.is_wrapped or found.is_wrapped
+        if is_full:
+            # The quota ran out: the next pass goes on behind the last queue that had its turn.
+            places = {queue: place for place, queue in enumerate(found.queues)}
+            self.place = max((message.ready_queue for message in claimed), key=lambda queue: places[queue])
+        elif found.last is not None:
+            self.place = str(found.last)
+        self._note_waits(found.next_in, has_claimed=bool(claimed))
+
+    def _note_waits(self, next_in: timedelta | None, *, has_claimed: bool) -> None:
+        if not self.quota.admission.min_interval_ms:
+            return
+        if next_in is not None:
+            self._waits.append(max(next_in, timedelta(0)))
+        if has_claimed:
+            self._waits.append(self.quota.admission.min_interval)

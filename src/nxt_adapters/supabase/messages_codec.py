@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from nxt_adapters.supabase.engine import dump_json
 from nxt_domain.messaging.machine import Finished
 from nxt_domain.messaging.model import CommandType, DeliveryStatus, DeviceMessage, NewMessage, Phase
 from nxt_domain.messaging.wire import (
@@ -35,36 +36,41 @@ def qualified(alias: str) -> str:
 
 
 def message_of(row: Row[Any]) -> DeviceMessage:
-    """Read a row.
+    """Read a row, whose columns are ``COLUMNS`` and any others after them.
 
     Raises:
         ValueError: A text is not of its vocabulary, or the id is no ULID.
         InvalidInput: A document has not its shape.
     """
-    ulid_time(row.id)
-    if not math.isfinite(row.priority):
+    (
+        id_, command, priority, plugin_id, request_data, phase, network_id, correlation_id, device, ready_queue,
+        status, remote_id, past_remote_ids, retry_count, history, due_at, owner, lease_until, enqueued_at, expires_at,
+        *_,
+    ) = row  # fmt: skip
+    ulid_time(id_)
+    if not math.isfinite(priority):
         raise ValueError("priority is not finite")
     return DeviceMessage(
-        id=row.id,
-        command_type=CommandType(row.command_type),
-        priority=row.priority,
-        plugin_id=row.plugin_id,
-        device=device_from_json(row.device),
-        ready_queue=row.ready_queue,
-        request_data=None if row.request_data is None else request_data_from_json(row.request_data),
-        phase=None if row.phase is None else Phase(row.phase),
-        network_id=row.network_id,
-        correlation_id=row.correlation_id,
-        delivery_status=DeliveryStatus(row.delivery_status),
-        delivery_queue_id=row.delivery_queue_id,
-        past_delivery_queue_ids=tuple(row.past_delivery_queue_ids),
-        retry_count=row.retry_count,
-        failure_history=failures_from_json(row.failure_history),
-        enqueued_at=row.enqueued_at,
-        expires_at=row.expires_at,
-        due_at=row.due_at,
-        lease_owner=row.lease_owner,
-        lease_until=row.lease_until,
+        id=id_,
+        command_type=CommandType(command),
+        priority=priority,
+        plugin_id=plugin_id,
+        device=device_from_json(device),
+        ready_queue=ready_queue,
+        request_data=None if request_data is None else request_data_from_json(request_data),
+        phase=None if phase is None else Phase(phase),
+        network_id=network_id,
+        correlation_id=correlation_id,
+        delivery_status=DeliveryStatus(status),
+        delivery_queue_id=remote_id,
+        past_delivery_queue_ids=tuple(past_remote_ids),
+        retry_count=retry_count,
+        failure_history=failures_from_json(history),
+        enqueued_at=enqueued_at,
+        expires_at=expires_at,
+        due_at=due_at,
+        lease_owner=owner,
+        lease_until=lease_until,
     )
 
 
@@ -91,7 +97,7 @@ def new_rows(messages: Sequence[NewMessage], ids: Sequence[str], ready_queues: S
 
 def changed_rows(messages: Iterable[DeviceMessage]) -> str:
     """Write what may change in live messages as one JSON array."""
-    return json.dumps(
+    return dump_json(
         [
             {
                 "id": message.id,
@@ -100,7 +106,7 @@ def changed_rows(messages: Iterable[DeviceMessage]) -> str:
                 "past_delivery_queue_ids": list(message.past_delivery_queue_ids),
                 "retry_count": message.retry_count,
                 "failure_history": _history(message),
-                "due_at": None if message.due_at is None else message.due_at.isoformat(),
+                "due_at": message.due_at,
                 "is_in_flight": message.delivery_status.is_in_flight,
             }
             for message in messages
@@ -110,7 +116,7 @@ def changed_rows(messages: Iterable[DeviceMessage]) -> str:
 
 def final_rows(finished: Iterable[Finished]) -> str:
     """Write what the end of messages adds to their rows as one JSON array."""
-    return json.dumps(
+    return dump_json(
         [
             {
                 "id": end.message.id,

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nxt_adapters.supabase.messages_codec import COLUMNS, changed_rows, final_rows, message_of, qualified
+from nxt_adapters.supabase.messages_codec import COLUMNS, changed_rows, final_rows, message_of
 from nxt_domain.messaging.machine import Finished
 from nxt_domain.messaging.model import DeviceMessage
 from nxt_domain.messaging.ports import Batch, MessagingMetrics
@@ -39,18 +39,14 @@ _LOCK = text(
     """  # noqa: S608 - both are constants
 )
 
+# Written so that each arm is one of the two partial indexes.
 _LOCK_BY_REMOTE_IDS = text(
     f"""
-    select {qualified("m")}, statement_timestamp() as now from messaging.device_messages m
-    where m.id in (
-        select id from messaging.device_messages
-        where plugin_id = :plugin_id and delivery_queue_id = any(:remote_ids) and delivery_queue_id <> ''
-        union all
-        select id from messaging.device_messages
-        where plugin_id = :plugin_id and past_delivery_queue_ids && cast(:remote_ids as text[])
-            and past_delivery_queue_ids <> '{{}}')
-        and m.ready_queue not like '{SET_ASIDE}%'
-    order by m.id for update
+    select {COLUMNS}, statement_timestamp() as now from messaging.device_messages
+    where plugin_id = :plugin_id and ready_queue not like '{SET_ASIDE}%' and (
+        (delivery_queue_id = any(:remote_ids) and delivery_queue_id <> '')
+        or (past_delivery_queue_ids && cast(:remote_ids as text[]) and past_delivery_queue_ids <> '{{}}'))
+    order by id for update
     """  # noqa: S608 - both are constants
 )
 

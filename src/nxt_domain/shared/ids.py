@@ -10,6 +10,8 @@ from nxt_domain.shared.clock import Clock
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
+_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]  # two letters at a time: ids are made by the thousand
+_SHIFTS = range(120, -1, -10)
 _RANDOM_BITS = 80
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -46,7 +48,9 @@ def ulid_time(ulid: str) -> datetime:
     if len(ulid) != 26:
         raise ValueError(f"not a ULID: {ulid!r}")
     try:
-        millis = sum(_VALUES[letter] << (5 * place) for place, letter in enumerate(reversed(ulid[:10])))
+        millis = 0
+        for letter in ulid[:10]:
+            millis = millis << 5 | _VALUES[letter]
         return _EPOCH + millis * _MILLISECOND
     except (KeyError, OverflowError) as unknown:
         raise ValueError(f"not a ULID: {ulid!r}") from unknown
@@ -58,4 +62,4 @@ def ulid_floor(instant: datetime) -> str:
 
 
 def _encode(value: int) -> str:
-    return "".join(_ALPHABET[(value >> (5 * place)) & 31] for place in range(25, -1, -1))
+    return "".join([_PAIRS[(value >> shift) & 1023] for shift in _SHIFTS])
