@@ -7,8 +7,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
 from nxt_adapters.supabase.engine import dump_json
 from nxt_domain.messaging.machine import Finished
 from nxt_domain.messaging.model import CommandType, DeliveryStatus, DeviceMessage, NewMessage, Phase
@@ -35,7 +33,7 @@ def qualified(alias: str) -> str:
     return ", ".join(f"{alias}.{name.strip()}" for name in COLUMNS.split(","))
 
 
-def message_of(row: Row[Any]) -> DeviceMessage:
+def message_of(row: Sequence[Any]) -> DeviceMessage:
     """Read a row, whose columns are ``COLUMNS`` and any others after them.
 
     Raises:
