@@ -41,6 +41,7 @@ from nxt_domain.meters.use_cases.apply_delivery_events import ApplyDeliveryEvent
 from nxt_domain.meters.use_cases.complete_top_up import CompleteTopUp
 from nxt_domain.meters.use_cases.expire_interactions import ExpireInteractions
 from nxt_domain.meters.use_cases.release_suspended import ReleaseSuspended
+from nxt_domain.meters.use_cases.sweep_interactions import SweepInteractions
 from nxt_domain.meters.use_cases.top_ups import TopUpCommands
 from nxt_domain.notifications.dispatch import DispatchSms
 from nxt_domain.orders.use_cases.export_payout import ExportPayout
@@ -166,6 +167,7 @@ class Container(containers.DeclarativeContainer):
     apply_delivery_events = providers.Singleton(ApplyDeliveryEvents, begin=begin, clock=clock, wakeups=wake_ups)
     release_suspended = providers.Singleton(ReleaseSuspended, begin=begin, clock=clock, wakeups=wake_ups)
     expire_interactions = providers.Singleton(ExpireInteractions, begin=begin, clock=clock)
+    sweep_interactions = providers.Singleton(SweepInteractions, begin=begin, clock=clock, wakeups=wake_ups)
     telemetry_role = providers.Singleton(
         TelemetryRole,
         base_url=settings.provided.text.call("YETI_API"),

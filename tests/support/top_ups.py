@@ -14,6 +14,7 @@ from nxt_domain.meters.use_cases.apply_delivery_events import ApplyDeliveryEvent
 from nxt_domain.meters.use_cases.complete_top_up import CompleteTopUp
 from nxt_domain.meters.use_cases.expire_interactions import ExpireInteractions
 from nxt_domain.meters.use_cases.release_suspended import Released, ReleaseSuspended
+from nxt_domain.meters.use_cases.sweep_interactions import SweepInteractions
 from nxt_domain.meters.use_cases.top_ups import TokenMakers, TopUpCommands, TopUpRequest
 from nxt_domain.tokens.model import TokenRequest
 from nxt_domain.tokens.test_vendor import TestTokenMaker
@@ -93,6 +94,10 @@ class Desk:
 
     async def expire(self) -> int:
         return await ExpireInteractions(begin=self.world.begin, clock=self.world.clock)()
+
+    async def sweep(self) -> int:
+        world = self.world
+        return await SweepInteractions(begin=world.begin, clock=world.clock, wakeups=world.wakeups)()
 
     async def of_order(self, order_id: int) -> Interaction:
         async with self.world.begin() as tx:

@@ -99,6 +99,14 @@ class MemoryInteractions:
         rows = (row for number, row in sorted(self._rows.items()) if number > after_id and row.status in _EXPIRING)
         return [row for row in rows if row.expires_at is not None and row.expires_at <= now][:limit]
 
+    async def unattended(
+        self, *, queued_before: datetime, processing_before: datetime, after_id: int, limit: int
+    ) -> Sequence[Interaction]:
+        """See ``Interactions.unattended``."""
+        before = {InteractionStatus.QUEUED: queued_before, InteractionStatus.PROCESSING: processing_before}
+        rows = (row for number, row in sorted(self._rows.items()) if number > after_id and row.status in before)
+        return [row for row in rows if row.updated_at <= before[row.status]][:limit]
+
     async def newest_freeze_times(self, meter_ids: Collection[int]) -> Mapping[int, str]:
         """See ``Interactions.newest_freeze_times``."""
         newest: dict[int, str] = {}

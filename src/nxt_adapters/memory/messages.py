@@ -10,7 +10,9 @@ from typing import Any
 import attrs
 
 from nxt_adapters.memory.database import MemoryDatabase, MemoryTransaction
+from nxt_adapters.memory.outbox import TaskState
 from nxt_domain.messaging.admission import owner_of
+from nxt_domain.messaging.events import message_stream
 from nxt_domain.messaging.journal import MessageState, Passage
 from nxt_domain.messaging.machine import Finished, requeued
 from nxt_domain.messaging.model import (
@@ -26,6 +28,7 @@ from nxt_domain.messaging.ports import Batch, Courier, Lease, MessagingMetrics, 
 from nxt_domain.messaging.routing import cancel_result, current_of, is_cancellable, newborn, ready_queues
 from nxt_domain.messaging.stages import Stage
 from nxt_domain.messaging.tuning import DeliveryPolicy
+from nxt_domain.shared.outbox import OutboxTask
 
 HALF_LIFE = timedelta(seconds=10)
 PARKED_LIFE = timedelta(seconds=60)
@@ -331,6 +334,8 @@ class MemoryDeviceMessages(_Tables):
         self._policy = policy
         self._metrics = metrics or NoMetrics()
         self._archive: dict[str, Any] = transaction.database.table("message_archive")
+        self._tasks: dict[str, OutboxTask] = transaction.database.table("outbox_tasks")
+        self._states: dict[str, TaskState] = transaction.database.table("outbox_states")
 
     async def enqueue(self, messages: Sequence[NewMessage]) -> Sequence[str]:
         """See ``DeviceMessages.enqueue``."""
@@ -360,6 +365,14 @@ class MemoryDeviceMessages(_Tables):
     async def get(self, correlation_id: str) -> DeviceMessage | None:
         """See ``DeviceMessages.get``."""
         return current_of(self._messages(when=lambda row: row.correlation_id == correlation_id))
+
+    async def unsettled(self, correlation_ids: Sequence[str]) -> Collection[str]:
+        """See ``DeviceMessages.unsettled``."""
+        live = {message.correlation_id for message in self._messages(when=lambda _row: True)}
+        untold = {
+            task.stream_key for key, task in self._tasks.items() if key not in self._states or self._states[key].is_open
+        }
+        return {each for each in correlation_ids if each in live or message_stream(each) in untold}
 
 
 def without_token(message: DeviceMessage) -> DeviceMessage:

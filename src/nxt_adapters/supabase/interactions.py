@@ -85,6 +85,15 @@ _EXPIRED = text(
     order by id limit :limit
     """
 )
+_UNATTENDED = text(
+    """
+    select * from meter_interactions
+    where meter_interaction_status in ('QUEUED', 'PROCESSING') and id > :after_id
+        and updated_at <= case meter_interaction_status when 'QUEUED' then cast(:queued_before as timestamptz)
+            else :processing_before end
+    order by id limit :limit
+    """
+)
 
 # Of each meter one step down its index, however long its history.
 _NEWEST_FREEZE_TIMES = text(
@@ -206,6 +215,13 @@ class PostgresInteractions:
     async def expired(self, now: datetime, *, after_id: int, limit: int) -> Sequence[Interaction]:
         """See ``Interactions.expired``."""
         return await self._load(_EXPIRED, now=now, after_id=after_id, limit=limit)
+
+    async def unattended(
+        self, *, queued_before: datetime, processing_before: datetime, after_id: int, limit: int
+    ) -> Sequence[Interaction]:
+        """See ``Interactions.unattended``."""
+        before = {"queued_before": queued_before, "processing_before": processing_before}
+        return await self._load(_UNATTENDED, **before, after_id=after_id, limit=limit)
 
     async def newest_freeze_times(self, meter_ids: Collection[int]) -> Mapping[int, str]:
         """See ``Interactions.newest_freeze_times``."""

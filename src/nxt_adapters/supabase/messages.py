@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy import text
@@ -14,6 +14,7 @@ from nxt_adapters.supabase.messages_early import PostgresEarlyNews
 from nxt_adapters.supabase.messages_rows import SET_ASIDE, PostgresRows, Reader, readable
 from nxt_adapters.supabase.outbox import PostgresOutbox
 from nxt_adapters.supabase.transaction import PostgresTransaction
+from nxt_domain.messaging.events import message_stream
 from nxt_domain.messaging.model import CancelResult, DeliveryStatus, DeviceMessage, NewMessage
 from nxt_domain.messaging.ports import Courier, MessagingMetrics, NoMetrics
 from nxt_domain.messaging.routing import CANCELLABLE, cancel_result, current_of, ready_queues
@@ -60,6 +61,16 @@ _OF_CORRELATION_ID = text(
     select {COLUMNS} from messaging.device_messages
     where correlation_id = :correlation_id and ready_queue not like '{SET_ASIDE}%' order by id
     """  # noqa: S608 - both are constants
+)
+
+# Which tasks are open is asked for in the words of the index on streams.
+_UNSETTLED = text(
+    """
+    select correlation_id from messaging.device_messages where correlation_id = any(:correlation_ids)
+    union
+    select stream_key from internal.outbox_tasks
+    where stream_key = any(:streams) and coalesce(done_at, dropped_at) is null
+    """
 )
 
 _DEPTHS = text(
@@ -167,3 +178,11 @@ class PostgresDeviceMessages:
         """See ``DeviceMessages.get``."""
         rows = await self._connection.execute(_OF_CORRELATION_ID, {"correlation_id": correlation_id})
         return current_of([message for row in rows if (message := readable(row)) is not None])
+
+    async def unsettled(self, correlation_ids: Sequence[str]) -> Collection[str]:
+        """See ``DeviceMessages.unsettled``."""
+        of_stream = {message_stream(each): each for each in correlation_ids}
+        found = await self._connection.execute(
+            _UNSETTLED, {"correlation_ids": list(correlation_ids), "streams": list(of_stream)}
+        )
+        return {of_stream.get(name, name) for name in found.scalars()}

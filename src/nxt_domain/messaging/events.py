@@ -66,12 +66,17 @@ def unsolicited_event(event: DeviceEvent, *, plugin_id: str, event_id: str, now:
     )
 
 
+def message_stream(correlation_id: str) -> str:
+    """Name the stream of a message's events [R18]."""
+    return f"message:{correlation_id}"
+
+
 def delivery_task(event: DeliveryEvent) -> OutboxTask:
     """Wrap an event for the outbox; events of one correlation id stay in order [R18]."""
     if event.unsolicited:
         stream = f"meter:{event.device.external_reference}"
     else:
-        stream = f"message:{event.correlation_id or event.message_id}"
+        stream = message_stream(event.correlation_id or event.message_id or "")
     return OutboxTask(
         kind=DELIVERY_EVENT,
         dedupe_key=f"delivery:{event.event_id}",

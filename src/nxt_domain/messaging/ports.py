@@ -120,6 +120,9 @@ class DeviceMessages(Protocol):
     async def get(self, correlation_id: str) -> DeviceMessage | None:
         """Find the newest live message of an interaction [DM-64]."""
 
+    async def unsettled(self, correlation_ids: Sequence[str]) -> Collection[str]:
+        """Tell which of them have a live message, or an outcome that was not taken up yet [MET-80]."""
+
 
 @attrs.frozen(kw_only=True)
 class Lease:

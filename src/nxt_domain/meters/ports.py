@@ -80,6 +80,18 @@ class Interactions(Protocol):
         Deferred interactions belong to the flow that defers them.
         """
 
+    async def unattended(
+        self, *, queued_before: datetime, processing_before: datetime, after_id: int, limit: int
+    ) -> Sequence[Interaction]:
+        """Page by id through what has been queued or under way for long, without locking [MET-80].
+
+        Args:
+            queued_before: The last change of those that are ``QUEUED``, at the latest.
+            processing_before: Likewise of those that are ``PROCESSING``.
+            after_id: Where the last page ended.
+            limit: Length of a page.
+        """
+
     async def newest_freeze_times(self, meter_ids: Collection[int]) -> Mapping[int, str]:
         """Tell the ``freeze_time`` of each meter's newest stored report [MET-82]."""
 

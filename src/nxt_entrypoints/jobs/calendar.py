@@ -26,6 +26,7 @@ CALENDAR = (
     ScheduledJob(name="reconcile-gateway-orders", cron="*/5 * * * *"),
     ScheduledJob(name="release-suspended", cron="* * * * *"),
     ScheduledJob(name="expire-interactions", cron="* * * * *"),
+    ScheduledJob(name="sweep-interactions", cron="*/5 * * * *"),
     ScheduledJob(name="refresh-hot-balances", cron="* * * * *", deadline=timedelta(minutes=1)),
     ScheduledJob(name="chain-audit-log", cron="* * * * *"),
     ScheduledJob(name="verify-audit-log", cron="0 3 * * *", deadline=timedelta(hours=1)),

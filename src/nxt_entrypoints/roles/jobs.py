@@ -163,6 +163,7 @@ async def _start_calendar(process: Process) -> None:
     functions: dict[str, JobFunction] = {
         "release-suspended": container.release_suspended(),
         "expire-interactions": container.expire_interactions(),
+        "sweep-interactions": container.sweep_interactions(),
         "refresh-hot-balances": maintenance.refresh_hot_balances,
         "chain-audit-log": container.chain_audit_log(),
         "verify-audit-log": partial(_verify_audit_log, process),

@@ -81,10 +81,15 @@ class ApplyDeliveryEvents:
             What was not known.
         """
         async with self._begin() as tx:
-            unknown = await _Application(tx, self._clock.now()).run(events)
+            unknown = await apply_events(tx, events, self._clock.now())
             await tx.commit()
         self._wakeups.hint(Channel.OUTBOX, Channel.MESSAGING)
         return unknown
+
+
+async def apply_events(tx: MetersTransaction, events: Sequence[DeliveryEvent], now: datetime) -> Unknown:
+    """As ``ApplyDeliveryEvents``, in the caller's transaction."""
+    return await _Application(tx, now).run(events)
 
 
 class _Application:
