@@ -312,3 +312,22 @@ class TestVerification:
         spans = sorted((one.earliest_at, one.latest_at) for one in found if one.latest_at is not None)
         assert spans == [(now - timedelta(minutes=5), now)]
         assert [one.earliest_at for one in found if one.latest_at is None] == [now - timedelta(minutes=5)]
+
+
+async def test_interactions_are_read_without_locks(world: MetersWorld) -> None:
+    """While somebody else holds them; unknown ones are left out."""
+    (stored,) = await world.add(new(world))
+    async with world.begin() as tx:
+        assert await tx.interactions.read([stored.id, 999_999]) == {stored.id: stored}
+        assert await tx.interactions.read([]) == {}
+
+
+async def test_later_commands_of_a_meter_are_found(world: MetersWorld) -> None:
+    """[MET-95] [MET-117] Of the kinds asked for, oldest first; not those of other meters, nor itself."""
+    off, on, _, again, _ = await world.add(
+        new(world, T.TURN_OFF), new(world, T.TURN_ON), new(world), new(world, T.TURN_OFF), new(world, T.TURN_ON, 1)
+    )
+    async with world.begin() as tx:
+        found = await tx.interactions.later(off, {T.TURN_ON, T.TURN_OFF})
+        assert [interaction.id for interaction in found] == [on.id, again.id]
+        assert not await tx.interactions.later(again, {T.TURN_ON, T.TURN_OFF})

@@ -1,7 +1,7 @@
 """ChirpStack v4, the LoRaWAN network server, and the CALIN meters behind it."""
 
 from nxt_adapters.chirpstack.ingress import ChirpStackIngress, Ingested, IngressMetrics
-from nxt_adapters.chirpstack.network_server import ChirpStackNetworkServer
+from nxt_adapters.chirpstack.network_server import ChirpStackIntake, ChirpStackNetworkServer
 from nxt_adapters.chirpstack.provisioning import (
     ChirpStackGateways,
     ChirpStackMeterRegistry,
@@ -23,6 +23,7 @@ __all__ = [
     "ChirpStackApi",
     "ChirpStackGateways",
     "ChirpStackIngress",
+    "ChirpStackIntake",
     "ChirpStackMeterRegistry",
     "ChirpStackNetworkServer",
     "ChirpStackSettings",

@@ -30,23 +30,27 @@ _LOOK_AGAIN_TIMEOUT_S = 10.0
 _log = structlog.get_logger(__name__)
 
 
-class ChirpStackNetworkServer:
+class ChirpStackIntake:
+    """Implements ``Intake``: enough to enqueue, without a channel to ChirpStack."""
+
+    plugin_id: str = PLUGIN_ID
+    supported_commands: frozenset[CommandType] = SUPPORTED_COMMANDS
+
+    def ready_queue(self, message: NewMessage) -> str:
+        """Name the radio network, which is the bottleneck: one per grid [DM-23]."""
+        node = _UNASSIGNED if message.network_id is None else message.network_id
+        return f"queue:{PLUGIN_ID}:network:{node}"
+
+
+class ChirpStackNetworkServer(ChirpStackIntake):
     """Implements ``PushPlugin`` over ChirpStack's gRPC interface. Safe for many tasks of one event loop.
 
     Args:
         api: The channel, shared with provisioning.
     """
 
-    plugin_id: str = PLUGIN_ID
-    supported_commands: frozenset[CommandType] = SUPPORTED_COMMANDS
-
     def __init__(self, api: ChirpStackApi) -> None:
         self._api = api
-
-    def ready_queue(self, message: NewMessage) -> str:
-        """Name the radio network, which is the bottleneck: one per grid [DM-23]."""
-        node = _UNASSIGNED if message.network_id is None else message.network_id
-        return f"queue:{PLUGIN_ID}:network:{node}"
 
     async def send(self, message: DeviceMessage) -> str:
         """Queue a message's frame as a confirmed downlink and return the queue item's id [DM-93].

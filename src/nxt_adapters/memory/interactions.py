@@ -61,6 +61,10 @@ class MemoryInteractions:
         """See ``Interactions.lock``."""
         return {number: self._rows[number] for number in sorted(set(interaction_ids)) if number in self._rows}
 
+    async def read(self, interaction_ids: Collection[int]) -> Mapping[int, Interaction]:
+        """See ``Interactions.read``."""
+        return await self.lock(interaction_ids)
+
     async def meters_of(self, interaction_ids: Collection[int]) -> Mapping[int, int]:
         """See ``Interactions.meters_of``."""
         return {number: self._rows[number].meter_id for number in interaction_ids if number in self._rows}
@@ -88,6 +92,11 @@ class MemoryInteractions:
             for _, row in sorted(self._rows.items())
             if row.meter_id in meter_ids and row.type in kinds and not row.status.is_final
         ]
+
+    async def later(self, interaction: Interaction, kinds: Collection[InteractionType]) -> Sequence[Interaction]:
+        """See ``Interactions.later``."""
+        later = (row for row in self._of(interaction.meter_id) if row.id > interaction.id)
+        return [row for row in later if row.type in kinds][:100]
 
     async def suspended(self, *, after_id: int, limit: int) -> Sequence[Interaction]:
         """See ``Interactions.suspended``."""

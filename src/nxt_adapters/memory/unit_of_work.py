@@ -19,6 +19,7 @@ from nxt_adapters.memory.interactions import MemoryInteractions
 from nxt_adapters.memory.leases import MemoryJobLeases
 from nxt_adapters.memory.lifelines import MemoryLifelines
 from nxt_adapters.memory.messages import MemoryDeviceMessages
+from nxt_adapters.memory.messages_journal import MemoryMessageJournal
 from nxt_adapters.memory.meter_register import MemoryMeterSearch
 from nxt_adapters.memory.meters import MemoryMeters, MemoryStateEvents
 from nxt_adapters.memory.notifications import MemoryNotificationQueue
@@ -68,6 +69,7 @@ class MemoryUnitOfWork(MemoryPayments):
         self.lifelines = MemoryLifelines(database)
         self.reported_grids = MemoryReportedGrids(database)
         self.messages = messages_of(self)
+        self.message_journal = MemoryMessageJournal(database)
 
     def within(self, scope: Scope) -> MemoryTenantRepositories:
         """Open the repositories of tenants' rows."""

@@ -62,6 +62,7 @@ _JOIN = text(
 )
 
 _LOCK = text("select * from meter_interactions where id = any(:ids) order by id for no key update")
+_READ = text("select * from meter_interactions where id = any(:ids) order by id")
 _METERS_OF = text("select id, meter_id from meter_interactions where id = any(:ids)")
 _OF_ORDERS = text("select * from meter_interactions where order_id = any(:ids)")
 _UNFINISHED_OF = text(
@@ -70,6 +71,15 @@ _UNFINISHED_OF = text(
     where meter_interaction_status in ('QUEUED', 'SUSPENDED', 'DEFERRED', 'PROCESSING')
         and meter_id = any(:ids) and meter_interaction_type = any(cast(:kinds as meter_interaction_type_enum[]))
     order by id
+    """
+)
+# The meter's index is entered by time: a transaction that began earlier may have drawn the later id.
+_LATER = text(
+    """
+    select * from meter_interactions
+    where meter_id = :meter_id and created_at >= cast(:made_at as timestamptz) - interval '1 hour' and id > :id
+        and meter_interaction_type = any(cast(:kinds as meter_interaction_type_enum[]))
+    order by id limit 100
     """
 )
 _SUSPENDED = text(
@@ -177,6 +187,12 @@ class PostgresInteractions:
             return {}
         return {found.id: found for found in await self._load(_LOCK, ids=list(interaction_ids))}
 
+    async def read(self, interaction_ids: Collection[int]) -> Mapping[int, Interaction]:
+        """See ``Interactions.read``."""
+        if not interaction_ids:
+            return {}
+        return {found.id: found for found in await self._load(_READ, ids=list(interaction_ids))}
+
     async def meters_of(self, interaction_ids: Collection[int]) -> Mapping[int, int]:
         """See ``Interactions.meters_of``."""
         if not interaction_ids:
@@ -207,6 +223,16 @@ class PostgresInteractions:
         if not meter_ids:
             return ()
         return await self._load(_UNFINISHED_OF, ids=list(meter_ids), kinds=[kind.value for kind in kinds])
+
+    async def later(self, interaction: Interaction, kinds: Collection[InteractionType]) -> Sequence[Interaction]:
+        """See ``Interactions.later``."""
+        return await self._load(
+            _LATER,
+            meter_id=interaction.meter_id,
+            made_at=interaction.created_at,
+            id=interaction.id,
+            kinds=[kind.value for kind in kinds],
+        )
 
     async def suspended(self, *, after_id: int, limit: int) -> Sequence[Interaction]:
         """See ``Interactions.suspended``."""

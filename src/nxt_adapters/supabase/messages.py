@@ -16,7 +16,7 @@ from nxt_adapters.supabase.outbox import PostgresOutbox
 from nxt_adapters.supabase.transaction import PostgresTransaction
 from nxt_domain.messaging.events import message_stream
 from nxt_domain.messaging.model import CancelResult, DeliveryStatus, DeviceMessage, NewMessage
-from nxt_domain.messaging.ports import Courier, MessagingMetrics, NoMetrics
+from nxt_domain.messaging.ports import Intake, MessagingMetrics, NoMetrics
 from nxt_domain.messaging.routing import CANCELLABLE, cancel_result, current_of, ready_queues
 from nxt_domain.messaging.stages import Pipeline, Stage, stage_of
 from nxt_domain.messaging.tuning import DeliveryPolicy, Lanes
@@ -128,7 +128,7 @@ class PostgresDeviceMessages:
 
     Args:
         connection: The open transaction's.
-        couriers: Enabled plug-ins by id.
+        couriers: Plug-ins by id, as far as enqueueing goes.
         new_id: Mints message ids; a ``UlidFactory`` shared by the process, so that ids grow [DM-5].
         policy: How long a message may wait.
         metrics: Counts cancellations.
@@ -138,7 +138,7 @@ class PostgresDeviceMessages:
         self,
         connection: AsyncConnection,
         *,
-        couriers: Mapping[str, Courier],
+        couriers: Mapping[str, Intake],
         new_id: Callable[[], str],
         policy: DeliveryPolicy,
         metrics: MessagingMetrics | None = None,

@@ -18,6 +18,7 @@ from nxt_adapters.supabase.grid_twins import PostgresGridTwins
 from nxt_adapters.supabase.interactions import PostgresInteractions
 from nxt_adapters.supabase.ledger import PostgresLedger
 from nxt_adapters.supabase.lifelines import PostgresLifelines
+from nxt_adapters.supabase.messages_journal import PostgresMessageJournal
 from nxt_adapters.supabase.meter_register import PostgresMeterSearch
 from nxt_adapters.supabase.meters import PostgresMeters
 from nxt_adapters.supabase.notices import PostgresNotices
@@ -199,6 +200,11 @@ class SupabaseUnitOfWork(PostgresTransaction):
     def messages(self) -> DeviceMessages:
         """The durable queue of device messages."""
         return self._messages_of(self.connection)
+
+    @cached_property
+    def message_journal(self) -> PostgresMessageJournal:
+        """Device messages, as people look at them."""
+        return PostgresMessageJournal(self.connection)
 
 
 class SupabaseReading(SupabaseUnitOfWork):

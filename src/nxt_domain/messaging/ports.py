@@ -47,8 +47,8 @@ class PollFailed(UpstreamFailed):
     default_code = "POLL_FAILED"
 
 
-class Courier(Protocol):
-    """What every plug-in knows: its name, its commands, its bottlenecks, and how to hand a message over."""
+class Intake(Protocol):
+    """What a process must know of a plug-in to enqueue for it: its name, its commands, its bottlenecks."""
 
     @property
     def plugin_id(self) -> str:
@@ -64,6 +64,10 @@ class Courier(Protocol):
         Raises:
             InvalidInput: The message lacks what the plug-in routes by.
         """
+
+
+class Courier(Intake, Protocol):
+    """What every plug-in does beside: it hands a message over."""
 
     async def send(self, message: DeviceMessage) -> str:
         """Hand a message over and return its id at the network server or vendor, never empty; ends within 120 s.

@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 
 from nxt_domain.messaging.admission import owner_of
 from nxt_domain.messaging.model import CancelResult, DeliveryStatus, DeviceMessage, NewMessage
-from nxt_domain.messaging.ports import Courier
+from nxt_domain.messaging.ports import Intake
 from nxt_domain.shared.errors import InvalidInput
 
 CANCELLABLE = frozenset({DeliveryStatus.QUEUED, DeliveryStatus.TO_RETRY})
 """Statuses in which no attempt is under way [DM-65]."""
 
 
-def ready_queues(messages: Sequence[NewMessage], couriers: Mapping[str, Courier]) -> Sequence[str]:
+def ready_queues(messages: Sequence[NewMessage], couriers: Mapping[str, Intake]) -> Sequence[str]:
     """Name the ready queue of each message, in the same order.
 
     Raises:
@@ -23,7 +23,7 @@ def ready_queues(messages: Sequence[NewMessage], couriers: Mapping[str, Courier]
     return [_ready_queue(message, couriers) for message in messages]
 
 
-def _ready_queue(message: NewMessage, couriers: Mapping[str, Courier]) -> str:
+def _ready_queue(message: NewMessage, couriers: Mapping[str, Intake]) -> str:
     plugin_id = message.plugin_id
     courier = couriers.get(plugin_id)
     if courier is None:

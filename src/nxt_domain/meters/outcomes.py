@@ -168,7 +168,9 @@ def _is_unclear(interaction: Interaction, event: DeliveryEvent) -> bool:
         return False
     was_refused = event.delivery_status is DeliveryStatus.DELIVERY_SUCCESSFUL
     unclear = _EARLIER_ATTEMPT if was_refused else _TRANSMITTED
-    return any(record.status in unclear for record in event.failure_history)
+    # What earlier messages of a command that was tried again went through is kept with it [MET-95].
+    before = {record.status for record in interaction.delivery_failures}
+    return not unclear.isdisjoint(before.union(record.status for record in event.failure_history))
 
 
 _TRANSMITTED = frozenset({DeliveryStatus.DELIVERED_TO_NS, DeliveryStatus.SENT_TO_DEVICE})

@@ -56,6 +56,9 @@ class Interactions(Protocol):
     async def lock(self, interaction_ids: Collection[int]) -> Mapping[int, Interaction]:
         """Load interactions and lock their rows in ascending id."""
 
+    async def read(self, interaction_ids: Collection[int]) -> Mapping[int, Interaction]:
+        """Load interactions without locking."""
+
     async def meters_of(self, interaction_ids: Collection[int]) -> Mapping[int, int]:
         """Tell the meter of each interaction, without locking: meters are locked first [R25]."""
 
@@ -70,6 +73,9 @@ class Interactions(Protocol):
 
     async def unfinished(self, meter_ids: Collection[int], kinds: Collection[InteractionType]) -> Sequence[Interaction]:
         """Load unfinished interactions of some kinds, oldest first."""
+
+    async def later(self, interaction: Interaction, kinds: Collection[InteractionType]) -> Sequence[Interaction]:
+        """Load the meter's interactions of some kinds that were made after one, oldest first; at most a hundred."""
 
     async def suspended(self, *, after_id: int, limit: int) -> Sequence[Interaction]:
         """Page through suspended interactions by id, without locking."""

@@ -54,6 +54,7 @@ nxt = LazyGroup(
         "config": _lazy("config", "config", "Check and show the configuration"),
         "db": _lazy("db", "db", "Bring the databases to the newest schema, compare them with it"),
         "ledger": _lazy("ledger", "ledger", "Check the books, explain orders, print accounts"),
+        "messages": _lazy("messages", "messages", "Look at commands on their way to meters, take them back, try again"),
         "merchant": _lazy("merchant", "merchant", "Show and set organizations' own accounts at the payment gateway"),
         "audit": _lazy("audit", "audit", "Check the evidence of who did what"),
         "doctor": _lazy("doctor", "doctor", "Look for trouble, and say what to do about it"),

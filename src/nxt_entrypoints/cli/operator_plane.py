@@ -6,6 +6,7 @@ import asyncio
 import getpass
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,13 +18,17 @@ from nxt_adapters.supabase.contact_claims import PostgresContactClaims
 from nxt_adapters.supabase.engine import create_engine
 from nxt_adapters.supabase.identity import PostgresAccounts
 from nxt_adapters.supabase.logins import PostgresIdentityProvider
+from nxt_adapters.supabase.messages import PostgresDeviceMessages
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
 from nxt_adapters.system.clock import SystemClock
 from nxt_domain.identity.ports import ContactClaims, IdentityProvider
 from nxt_domain.identity.use_cases.make_people import EnrolMember
 from nxt_domain.identity.use_cases.operating import OperateKeys, OperateLogins, OperateTenants
 from nxt_domain.identity.use_cases.person_maker import PersonMaker
+from nxt_domain.messaging.tuning import DeliveryPolicy
+from nxt_domain.orders.use_cases.look_after_messages import CancelMessages, ReadMessages, RetryMessage
 from nxt_domain.shared.audit import Actor, ActorKind
+from nxt_domain.shared.ids import UlidFactory
 from nxt_entrypoints.cli.running import relational_url
 from nxt_entrypoints.database.baseline_seed import Baseline
 from nxt_entrypoints.embedded.data_dir import kept_secret
@@ -31,6 +36,7 @@ from nxt_entrypoints.settings.loader import load_settings
 from nxt_entrypoints.settings.roles import Role
 from nxt_entrypoints.simulators.supabase.sessions import project_key
 from nxt_entrypoints.supervisor.runfile import NotRunning, find
+from nxt_entrypoints.wiring.metering import intakes
 from nxt_entrypoints.wiring.people import gotrue, is_local
 
 T = TypeVar("T")
@@ -47,6 +53,9 @@ class Operating:
     actor: Actor
     tenants: OperateTenants
     keys: OperateKeys
+    read_messages: ReadMessages
+    cancel_messages: CancelMessages
+    retry_message: RetryMessage
     _begin: Callable[[], SupabaseUnitOfWork]
     _contacts: ContactClaims
     _provider: Callable[[], tuple[IdentityProvider, int]]
@@ -97,9 +106,12 @@ def _only_running() -> Path | None:
 async def _operate(url: str, data: Path | None, work: Callable[[Operating], Awaitable[T]]) -> T:
     engine = create_engine(url, pool_size=2, application_name="nxt operator")
     opened: list[Any] = []
+    messages_of = partial(
+        PostgresDeviceMessages, couriers=intakes(), new_id=UlidFactory(SystemClock()), policy=DeliveryPolicy()
+    )
 
     def begin() -> SupabaseUnitOfWork:
-        return SupabaseUnitOfWork(engine, messages_of=_no_messages)
+        return SupabaseUnitOfWork(engine, messages_of=messages_of)
 
     def provider() -> tuple[IdentityProvider, int]:
         if not opened:
@@ -112,6 +124,9 @@ async def _operate(url: str, data: Path | None, work: Callable[[Operating], Awai
                 actor=Actor(kind=ActorKind.OPERATOR, label=_user()),
                 tenants=OperateTenants(begin),
                 keys=OperateKeys(keys=PostgresApiKeys(engine), accounts=PostgresAccounts(engine), clock=SystemClock()),
+                read_messages=ReadMessages(begin),
+                cancel_messages=CancelMessages(begin=begin, clock=SystemClock()),
+                retry_message=RetryMessage(begin=begin, clock=SystemClock()),
                 begin=begin,
                 contacts=PostgresContactClaims(engine),
                 provider=provider,
@@ -134,10 +149,6 @@ def _identity_provider(data: Path | None, engine: Any) -> tuple[IdentityProvider
     if is_local(settings):
         return PostgresIdentityProvider(engine, SystemClock()), admin_organization_id
     return gotrue(settings), admin_organization_id
-
-
-def _no_messages(_connection: object) -> Any:  # noqa: ANN401 - never opened here
-    raise NotImplementedError("operators' commands send no device messages")
 
 
 def _user() -> str:

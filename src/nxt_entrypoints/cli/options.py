@@ -64,6 +64,24 @@ class Interval(click.ParamType[float]):
         return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2] or "m"]
 
 
+class Age(click.ParamType[float]):
+    """A time back from now, such as ``90m``, ``24h`` or ``7d``. The value is seconds."""
+
+    name = "AGE"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read number and unit."""
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(m|h|d)", str(value).strip())
+        if match is None or not 0 < float(match[1]) * _SECONDS[match[2]] <= _LONGEST_AGE_S:
+            self.fail(f"{value!r} is no age above 0, such as 90m, 24h or 7d", param, ctx)
+        return float(match[1]) * _SECONDS[match[2]]
+
+
+_SECONDS = {"m": 60, "h": 3600, "d": 86_400}
+_LONGEST_AGE_S = 3_660 * 86_400
+
 data_option = click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),

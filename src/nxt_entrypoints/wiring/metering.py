@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 from nxt_adapters.chirpstack import (
@@ -9,13 +11,14 @@ from nxt_adapters.chirpstack import (
     PLUGIN_ID,
     ChirpStackApi,
     ChirpStackIngress,
+    ChirpStackIntake,
     ChirpStackNetworkServer,
     ChirpStackSettings,
 )
 from nxt_adapters.nxt_sts import NxtStsSettings, NxtStsVendor
 from nxt_domain.grids.model import CommunicationProtocol
 from nxt_domain.messaging.plugins import PluginSet
-from nxt_domain.messaging.ports import PushPlugin
+from nxt_domain.messaging.ports import Intake, PushPlugin
 from nxt_domain.messaging.retry import RetryPolicy
 from nxt_domain.messaging.tuning import DeliveryPolicy, Tuning
 from nxt_domain.meters.use_cases.top_ups import TokenMakers
@@ -61,6 +64,12 @@ def plugins(settings: Settings, chirpstack: ChirpStackApi | None) -> PluginSet:
     own = next((adapter for adapter in adapters if adapter.provider in _CHIRPSTACK_IDS), None)
     tunings = {} if own is None else {PLUGIN_ID: _tuning(own)}
     return PluginSet.of(push=push, tunings=tunings)
+
+
+def intakes() -> Mapping[str, Intake]:
+    """Know every plug-in that this version has, as far as enqueueing goes: for commands that send nothing."""
+    known = (ChirpStackIntake(),)
+    return {intake.plugin_id: intake for intake in known}
 
 
 def uses_chirpstack(settings: Settings) -> bool:

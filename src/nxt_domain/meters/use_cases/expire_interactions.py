@@ -17,11 +17,11 @@ from nxt_domain.meters.news import Operation, socket_event
 from nxt_domain.meters.ports import MetersTransaction
 from nxt_domain.meters.state_events import Actor, StateEventKind, event_of
 from nxt_domain.meters.use_cases.judge_top_ups import judge_top_ups
+from nxt_domain.meters.withdrawals import is_withdrawn
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
 
 _PAGE = 200
-_WAITING = {InteractionStatus.QUEUED, InteractionStatus.SUSPENDED}
 
 
 class ExpireInteractions:
@@ -66,11 +66,7 @@ class ExpireInteractions:
 
 
 def _is_withdrawn(interaction: Interaction, results: Mapping[str, CancelResult]) -> bool:
-    """Whether nothing is under way any more: a waiting one may have no message, a processing one had its taken back."""
-    result = results.get(str(interaction.id), CancelResult.NOT_FOUND)
-    if interaction.status in _WAITING:
-        return result is not CancelResult.NOT_CANCELLABLE
-    return interaction.status is InteractionStatus.PROCESSING and result is CancelResult.CANCELLED
+    return is_withdrawn(interaction, results.get(str(interaction.id), CancelResult.NOT_FOUND))
 
 
 def _expired(interaction: Interaction, now: datetime) -> Interaction:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from nxt_domain.messaging.model import CancelResult
-from nxt_domain.meters.failures import prepended
-from nxt_domain.meters.model import Interaction, InteractionFailure, InteractionStatus, Resolution
+from nxt_domain.meters.model import Interaction, InteractionStatus
 from nxt_domain.meters.news import Operation, socket_event
 from nxt_domain.meters.ports import MetersTransaction
+from nxt_domain.meters.withdrawals import is_withdrawn, withdrawn
 from nxt_domain.shared.errors import Conflict
-
-_WAITING = frozenset({InteractionStatus.QUEUED, InteractionStatus.SUSPENDED, InteractionStatus.DEFERRED})
 
 
 class TopUpBeyondRecall(Conflict):
@@ -46,33 +44,10 @@ async def withdraw_top_up(tx: MetersTransaction, order_id: int, now: datetime) -
     if command.status.is_final:
         return command
     taken_back = (await tx.messages.cancel([str(command.id)])).get(str(command.id), CancelResult.NOT_FOUND)
-    if not _is_withdrawn(command, taken_back):
+    if not is_withdrawn(command, taken_back):
         raise TopUpBeyondRecall(f"The top-up of order {order_id} is on its way to its meter")
-    aborted = _aborted(command, now)
+    aborted = withdrawn(command, now, reason="The order that paid for it was reversed", code="REVERSED")
     await tx.interactions.save([aborted])
     news = None if meter is None else socket_event(Operation.UPDATE, aborted, meter)
     await tx.outbox.add([] if news is None else [news])
     return aborted
-
-
-def _is_withdrawn(command: Interaction, result: CancelResult) -> bool:
-    """A waiting command may have no message; one that is processed must have had its message taken back."""
-    if command.status in _WAITING:
-        return result is not CancelResult.NOT_CANCELLABLE
-    return result is CancelResult.CANCELLED
-
-
-def _aborted(command: Interaction, now: datetime) -> Interaction:
-    record = InteractionFailure(
-        timestamp=now,
-        status=command.status,
-        reason="The order that paid for it was reversed",
-        code="REVERSED",
-        is_final=True,
-    )
-    return command.moved_to(
-        InteractionStatus.ABORTED,
-        resolution=Resolution.CANCELLED,
-        delivery_failures=prepended([record], command.delivery_failures),
-        updated_at=now,
-    )
