@@ -234,6 +234,7 @@ class Container(containers.DeclarativeContainer):
     charge_by_ussd = providers.Singleton(ChargeByUssd, begin=begin, accounts=merchant_accounts, wake_ups=wake_ups)
     refund_suspense = providers.Singleton(RefundSuspense, begin=begin, accounts=merchant_accounts, clock=clock)
     accounting_export = providers.Singleton(payouts.accounting_export, settings)
+    grid_news = providers.Singleton(payouts.grid_news, settings)
     export_payout = providers.Singleton(ExportPayout, begin=begin, export=accounting_export)
     classify_lifelines = providers.Singleton(
         ClassifyLifelines, begin=begin, use=providers.Singleton(TimescaleConnectionUse, series_pool), clock=clock

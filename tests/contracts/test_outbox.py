@@ -151,10 +151,13 @@ async def test_rel_156_beyond_its_time_a_task_is_dropped(world: World) -> None:
     await world.add(task("a", give_up_after=timedelta(seconds=30)), task("b"))
     claimed = await world.claim()
     for one in claimed:
-        await world.queue.retry(one, error="down", delay=timedelta(seconds=20))
+        assert await world.queue.retry(one, error="down", delay=timedelta(seconds=20))
     await world.pass_time(timedelta(seconds=21))
-    for one in await world.claim():
-        await world.queue.retry(one, error="down", delay=timedelta(seconds=20))
+    kept_on = {
+        one.dedupe_key: await world.queue.retry(one, error="down", delay=timedelta(seconds=20))
+        for one in await world.claim()
+    }
+    assert kept_on == {"a": False, "b": True}
     dropped, kept = await world.state("a"), await world.state("b")
     assert (dropped or {})["dropped"] is True
     assert (kept or {})["dropped"] is False  # without an end it is tried for ever

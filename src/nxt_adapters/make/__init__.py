@@ -1,5 +1,6 @@
 """The automation platform Make: hooks that turn figures into documents."""
 
 from nxt_adapters.make.accounting import DEFAULT_POLICY, MakeAccounting, MakeSettings
+from nxt_adapters.make.grid_news import MakeGridNews
 
-__all__ = ["DEFAULT_POLICY", "MakeAccounting", "MakeSettings"]
+__all__ = ["DEFAULT_POLICY", "MakeAccounting", "MakeGridNews", "MakeSettings"]

@@ -114,11 +114,12 @@ class MemoryOutboxQueue(_States):
                 self._states[task.dedupe_key] = done
             await transaction.commit()
 
-    async def retry(self, task: ClaimedTask, *, error: str, delay: timedelta) -> None:
+    async def retry(self, task: ClaimedTask, *, error: str, delay: timedelta) -> bool:
         """See ``OutboxQueue.retry``."""
         due_at = self._now + delay
         is_late = task.give_up_at is not None and due_at > task.give_up_at
         await self._fail(task, error, lambda: {"due_at": due_at, "dropped_at": self._now if is_late else None})
+        return self._states[task.dedupe_key].dropped_at is None
 
     async def drop(self, task: ClaimedTask, *, error: str) -> None:
         """See ``OutboxQueue.drop``."""

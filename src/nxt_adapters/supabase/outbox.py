@@ -88,6 +88,7 @@ _RETRY = text(
         next_attempt_at = clock_timestamp() + :delay,
         dropped_at = case when clock_timestamp() + :delay > give_up_at then clock_timestamp() end
     where id = :id and lease_until = :lease_until and done_at is null
+    returning dropped_at
     """
 )
 
@@ -149,11 +150,12 @@ class PostgresOutboxQueue:
             async with self._engine.begin() as connection:
                 await connection.execute(_DONE, {"ids": [task.id for task in tasks], "deleted": _DELETED_WHEN_DONE})
 
-    async def retry(self, task: ClaimedTask, *, error: str, delay: timedelta) -> None:
+    async def retry(self, task: ClaimedTask, *, error: str, delay: timedelta) -> bool:
         """See ``OutboxQueue.retry``."""
         async with self._engine.begin() as connection:
             held = {"id": task.id, "lease_until": task.lease_until}
-            await connection.execute(_RETRY, {**held, "error": error[:_ERROR_CHARACTERS], "delay": delay})
+            row = await connection.execute(_RETRY, {**held, "error": error[:_ERROR_CHARACTERS], "delay": delay})
+            return row.scalar_one_or_none() is None
 
     async def drop(self, task: ClaimedTask, *, error: str) -> None:
         """See ``OutboxQueue.drop``."""

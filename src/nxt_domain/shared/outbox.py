@@ -80,8 +80,8 @@ class OutboxQueue(Protocol):
     async def done(self, tasks: Sequence[ClaimedTask]) -> None:
         """Mark tasks done; ``SOCKET_EVENT`` rows are deleted instead [R49]."""
 
-    async def retry(self, task: ClaimedTask, *, error: str, delay: timedelta) -> None:
-        """Give a task back, due after ``delay``; it is dropped if that lies past ``give_up_at``."""
+    async def retry(self, task: ClaimedTask, *, error: str, delay: timedelta) -> bool:
+        """Give a task back, due after ``delay``; return False if that lies past ``give_up_at``, and it is dropped."""
 
     async def drop(self, task: ClaimedTask, *, error: str) -> None:
         """Give a task up for good."""

@@ -10,6 +10,7 @@ import structlog
 
 from nxt_domain.fieldwork.issues import TICKET_CLOSABLE
 from nxt_domain.fieldwork.tracker import CLOSABLE, IssueTracker
+from nxt_domain.grids.news import GRID_STATE, GridNews
 from nxt_domain.messaging.events import DELIVERY_EVENT, delivery_event_from_payload
 from nxt_domain.meters.news import HOURLY_REPORT, SOCKET_EVENT, TOP_UP_COMMAND
 from nxt_domain.meters.use_cases.apply_delivery_events import ApplyDeliveryEvents
@@ -80,6 +81,7 @@ class Handlers:
         reports: For ``HOURLY_REPORT``.
         forwards_reports: Whether hourly reports are passed on at all (R6).
         tracker: For ``TICKET_CLOSABLE``; None: nobody is told.
+        grid_news: For ``GRID_STATE``; None: nobody is told.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Handlers:
         reports: ReportReceiver,
         forwards_reports: bool,
         tracker: IssueTracker | None = None,
+        grid_news: GridNews | None = None,
     ) -> None:
         self._apply_delivery_events = apply_delivery_events
         self._process_gateway_events = process_gateway_events
@@ -106,6 +109,7 @@ class Handlers:
         self._reports = reports
         self._forwards_reports = forwards_reports
         self._tracker = tracker
+        self._grid_news = grid_news
 
     def lanes(self) -> Sequence[Lane]:
         """One lane per kind, so that a slow effect holds up no other."""
@@ -120,6 +124,7 @@ class Handlers:
             Lane(kind=SOCKET_EVENT, handle=self.socket_events, batch=100, delay=timedelta(seconds=1)),
             Lane(kind=HOURLY_REPORT, handle=self.hourly_reports, batch=100, delay=timedelta(minutes=1)),
             Lane(kind=TICKET_CLOSABLE, handle=self.closable_ticket, batch=1),
+            Lane(kind=GRID_STATE, handle=self.grid_state, batch=1),
             Lane(kind=ALERT, handle=self.alerts, batch=20),
         )
 
@@ -180,6 +185,12 @@ class Handlers:
             await self._tracker.comment(ticket, CLOSABLE)
         except NotFound:
             _log.warning("the tracker does not know a ticket", ticket=ticket)
+
+    async def grid_state(self, tasks: Sequence[ClaimedTask]) -> None:
+        """Tell the automation platform of one grid's change; without an address it is closed unsent [REL-103]."""
+        (task,) = tasks
+        if self._grid_news is not None:
+            await self._grid_news.tell(task.payload)
 
     async def alerts(self, tasks: Sequence[ClaimedTask]) -> None:
         """Write alerts where operators look: a log record of level error with a stable code [PAY-134]."""

@@ -143,7 +143,10 @@ class OutboxRelay:
         )
         TASKS.labels(lane.kind, "retried").inc(len(tasks))
         for task in tasks:
-            await self._queue.retry(task, error=_summary(error), delay=retry_delay(task.attempts, lane.delay))
+            kept = await self._queue.retry(task, error=_summary(error), delay=retry_delay(task.attempts, lane.delay))
+            if not kept:
+                _log.warning("an outbox task is given up", kind=lane.kind, id=task.id, error=_summary(error))
+                TASKS.labels(lane.kind, "dropped").inc()
 
 
 def _summary(error: Exception) -> str:

@@ -12,6 +12,7 @@ import structlog
 
 from nxt_adapters.supabase.retention import PostgresRetention
 from nxt_domain.fieldwork.tracker import IssueTracker
+from nxt_domain.grids.news import GridNews
 from nxt_domain.orders.use_cases.export_payout import ExportPayout
 from nxt_domain.shared.wakeups import Channel
 from nxt_entrypoints.http.operations import Probe
@@ -122,6 +123,13 @@ def _tracker(process: Process) -> IssueTracker | None:
     return tracker
 
 
+def _grid_news(process: Process) -> GridNews | None:
+    news = process.container.grid_news()
+    if news is not None:
+        process.on_close(news.close)
+    return news
+
+
 def _payout_export(process: Process) -> ExportPayout:
     export = process.container.accounting_export()
     if export is not None:
@@ -147,6 +155,7 @@ def _start_relay(process: Process, reports: ReportReceiver | None) -> None:
         reports=receiver,
         forwards_reports=process.settings.jobs_enabled,
         tracker=_tracker(process),
+        grid_news=_grid_news(process),
     )
     relay = OutboxRelay(
         queue=container.outbox_queue(),

@@ -1,8 +1,8 @@
-"""Where statements become documents and book entries."""
+"""The automation platform: statements become documents and book entries, changes of grids are told."""
 
 from __future__ import annotations
 
-from nxt_adapters.make import MakeAccounting, MakeSettings
+from nxt_adapters.make import MakeAccounting, MakeGridNews, MakeSettings
 from nxt_entrypoints.settings.settings import Settings
 
 
@@ -18,3 +18,10 @@ def accounting_export(settings: Settings) -> MakeAccounting | None:
             token=settings.secret("MAKE_API_TOKEN").reveal,
         )
     )
+
+
+def grid_news(settings: Settings) -> MakeGridNews | None:
+    """Build the teller of grids' changes; None: there is no address, and nobody is told [REL-103]."""
+    if not settings.has("MAKE_GRID_STATE_WEBHOOK_URL"):
+        return None
+    return MakeGridNews(settings.secret("MAKE_GRID_STATE_WEBHOOK_URL").reveal)

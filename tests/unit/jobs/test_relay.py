@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from nxt_adapters.memory.unit_of_work import MemoryPlane
 from nxt_domain.shared.errors import InvalidInput, Unavailable
@@ -133,11 +134,13 @@ async def test_pay_121_delays_grow_from_failure_to_failure(office: Office) -> No
 async def test_rel_156_what_is_too_late_is_dropped(office: Office) -> None:
     office.desk.bad["a"] = Unavailable("down")
     await office.add("a", give_up_after=timedelta(seconds=30))
-    for _ in range(4):
-        await office.relay.work_off(office.lane)
-        office.plane.clock.advance(timedelta(seconds=20))
+    with capture_logs() as lines:
+        for _ in range(4):
+            await office.relay.work_off(office.lane)
+            office.plane.clock.advance(timedelta(seconds=20))
     assert office.state("a").dropped_at is not None
     assert office.state("a").attempts == 3
+    assert [line["kind"] for line in lines if line["event"] == "an outbox task is given up"] == ["WORK"]
 
 
 async def test_order_within_a_stream_survives_a_failure(office: Office) -> None:
