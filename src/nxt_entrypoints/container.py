@@ -52,7 +52,9 @@ from nxt_domain.orders.use_cases.place_order import OrderPlacement
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPublicOrder, InitialisePublicOrder
 from nxt_domain.orders.use_cases.reconcile import ReconcileGatewayOrders
 from nxt_domain.orders.use_cases.refund_suspense import RefundSuspense
+from nxt_domain.orders.use_cases.report_revenue import ReportRevenue
 from nxt_domain.orders.use_cases.settle_orders import SettleOrders
+from nxt_domain.orders.use_cases.tell_payouts import TellPayouts
 from nxt_domain.orders.use_cases.ussd_purchase import ChargeByUssd, PlaceUssdOrder
 from nxt_domain.orders.use_cases.verification import PaymentVerification
 from nxt_domain.orders.use_cases.verify_order import VerifyOrder
@@ -239,7 +241,26 @@ class Container(containers.DeclarativeContainer):
     classify_lifelines = providers.Singleton(
         ClassifyLifelines, begin=begin, use=providers.Singleton(TimescaleConnectionUse, series_pool), clock=clock
     )
-    generate_payouts = providers.Singleton(GeneratePayouts, begin=begin, draft=money.draft_payout, clock=clock)
+    dashboard_url = artifact.deployment.frontend_base_url
+    generate_payouts = providers.Singleton(
+        GeneratePayouts,
+        begin=begin,
+        draft=money.draft_payout,
+        tell=providers.Singleton(
+            TellPayouts,
+            begin=begin,
+            platform_organization_id=artifact.deployment.admin_organization_id,
+            dashboard_url=dashboard_url,
+        ),
+        clock=clock,
+    )
+    report_revenue = providers.Singleton(
+        ReportRevenue,
+        begin=begin,
+        clock=clock,
+        dashboard_url=dashboard_url,
+        organization_ids=artifact.integrations.revenue_reports.organization_ids,
+    )
     exchange_rates = providers.Singleton(rates.exchange_rates, settings)
     snapshot_rates = providers.Singleton(
         SnapshotRates,

@@ -71,7 +71,11 @@ NOT_NULL = {
 }
 
 # Beyond the additions that the JSON lists: scopes of keys [R42], SMS once [R19].
-ADDED = {"api_keys": {"scopes"}, "notifications": {"dedupe_key"}}
+ADDED = {
+    "api_keys": {"scopes"},
+    "notifications": {"dedupe_key"},
+    "organizations": {"is_revenue_report_enabled"},
+}
 # [R44] [MET-23] The column's name is that of the metering specification.
 RENAMED = {"meter_interactions": {"attempt": "attempts"}}
 # [REL-123] Legacy tables are not built; [R44] interactions don't refer to themselves.

@@ -16,6 +16,7 @@ from nxt_adapters.memory.database import MemoryClock, MemoryDatabase, MemoryTran
 from nxt_adapters.memory.exchange_rates import MemoryReportedGrids
 from nxt_adapters.memory.grids import MemoryGridTwins
 from nxt_adapters.memory.interactions import MemoryInteractions
+from nxt_adapters.memory.job_units import MemoryJobUnits
 from nxt_adapters.memory.leases import MemoryJobLeases
 from nxt_adapters.memory.lifelines import MemoryLifelines
 from nxt_adapters.memory.messages import MemoryDeviceMessages
@@ -29,6 +30,7 @@ from nxt_adapters.memory.payments import MemoryPayments
 from nxt_adapters.memory.payouts import MemoryPayouts
 from nxt_adapters.memory.people import MemoryAccountRegister, MemoryChatAccounts
 from nxt_adapters.memory.plugins import StubPull, StubPush
+from nxt_adapters.memory.revenue import MemoryMails, MemoryRevenueFigures
 from nxt_adapters.memory.tenant import MemoryTenantRepositories
 from nxt_adapters.memory.tokens import MemoryDecoderKeys, MemoryTokenIssues
 from nxt_adapters.memory.wakeups import MemoryWakeUps
@@ -68,6 +70,9 @@ class MemoryUnitOfWork(MemoryPayments):
         self.payouts = MemoryPayouts(database)
         self.lifelines = MemoryLifelines(database)
         self.reported_grids = MemoryReportedGrids(database)
+        self.job_units = MemoryJobUnits(database)
+        self.mails = MemoryMails(database)
+        self.revenue_figures = MemoryRevenueFigures(database)
         self.messages = messages_of(self)
         self.message_journal = MemoryMessageJournal(database)
 

@@ -10,6 +10,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.engine import dump_json
+from nxt_adapters.supabase.revenue import CONNECTION_FEES
 from nxt_domain.orders.payouts import AutomaticGrid, Payout, PayoutGrid, Period, PeriodRevenue
 from nxt_domain.wallets.payouts import PayoutStatus
 
@@ -20,30 +21,23 @@ _GRID: Final = text(
     from public.grids where id = :grid_id and deleted_at is null
     """
 )
-# Orders count by their creation; reversed ones don't, and hidden ones only among connection fees [PAY-170, PAY-171].
+# Of what came in, orders that went to an organization's own merchant account; of energy, those that count as sold.
 _REVENUE: Final = text(
-    """
-    with counted as (
-        select o.amount, o.routing_organization_id is not null as is_own, o.meta_order_type as kind,
-            case when o.meta_order_type = 'CONNECTION_REFUND' then -o.amount else o.amount end as signed
-        from public.orders o
-        where o.historical_grid_id = :grid_id and o.order_status = 'COMPLETED' and o.reversed_at is null
-            and o.created_at >= :start and o.created_at < :end
-            and (o.meta_order_type <> 'ENERGY_TOPUP' or o.meta_is_hidden_from_reporting = false)
-    )
-    select
-        coalesce(sum(amount) filter (where kind = 'ENERGY_TOPUP'), 0) as energy,
-        coalesce(sum(signed) filter (where kind in ('CONNECTION_PAYMENT', 'CONNECTION_REFUND')), 0)
-            as connection_fees,
-        coalesce(sum(signed) filter (
-            where is_own and kind in ('ENERGY_TOPUP', 'CONNECTION_PAYMENT', 'CONNECTION_REFUND', 'AGENT_TOPUP')), 0)
-            as own,
+    f"""
+    select public.find_energy_topup_revenue(:grid_id, :start, :end) as energy,
+        ({CONNECTION_FEES.format(grid=":grid_id", start=":start", end=":end")}) as connection_fees,
+        (select coalesce(sum(case when o.meta_order_type = 'CONNECTION_REFUND' then -o.amount else o.amount end), 0)
+            from public.orders o
+            where o.historical_grid_id = :grid_id and o.routing_organization_id is not null
+                and o.meta_order_type in ('ENERGY_TOPUP', 'CONNECTION_PAYMENT', 'CONNECTION_REFUND', 'AGENT_TOPUP')
+                and (o.meta_order_type <> 'ENERGY_TOPUP' or o.meta_is_hidden_from_reporting = false)
+                and o.order_status = 'COMPLETED' and o.reversed_at is null
+                and o.created_at >= :start and o.created_at < :end) as own,
         (select coalesce(sum(t.amount), 0) from public.orders t
             where t.routing_organization_id = :organization_id and t.meta_order_type = 'ORGANIZATION_TOPUP'
                 and t.order_status = 'COMPLETED' and t.reversed_at is null
                 and t.created_at >= :start and t.created_at < :end) as unassigned_own
-    from counted
-    """
+    """  # noqa: S608 - put together from constants alone
 )
 _COUNTS: Final = text(
     """

@@ -16,8 +16,10 @@ from nxt_adapters.supabase.gateway_charges import PostgresCharges
 from nxt_adapters.supabase.gateway_events import PostgresGatewayEvents
 from nxt_adapters.supabase.grid_twins import PostgresGridTwins
 from nxt_adapters.supabase.interactions import PostgresInteractions
+from nxt_adapters.supabase.job_units import PostgresJobUnits
 from nxt_adapters.supabase.ledger import PostgresLedger
 from nxt_adapters.supabase.lifelines import PostgresLifelines
+from nxt_adapters.supabase.mails import PostgresMails
 from nxt_adapters.supabase.messages_journal import PostgresMessageJournal
 from nxt_adapters.supabase.meter_register import PostgresMeterSearch
 from nxt_adapters.supabase.meters import PostgresMeters
@@ -27,6 +29,7 @@ from nxt_adapters.supabase.outbox import PostgresOutbox
 from nxt_adapters.supabase.partner_register import PostgresPartnerRegister
 from nxt_adapters.supabase.payouts import PostgresPayouts
 from nxt_adapters.supabase.reported_grids import PostgresReportedGrids
+from nxt_adapters.supabase.revenue import PostgresRevenueFigures
 from nxt_adapters.supabase.settlements import PostgresSettlementFailures, PostgresSettlements
 from nxt_adapters.supabase.state_events import PostgresStateEvents
 from nxt_adapters.supabase.suspense import PostgresSuspenseResolutions
@@ -145,6 +148,21 @@ class SupabaseUnitOfWork(PostgresTransaction):
     def payouts(self) -> PostgresPayouts:
         """Statements of grids."""
         return PostgresPayouts(self.connection)
+
+    @cached_property
+    def revenue_figures(self) -> PostgresRevenueFigures:
+        """What came in."""
+        return PostgresRevenueFigures(self.connection)
+
+    @cached_property
+    def job_units(self) -> PostgresJobUnits:
+        """What jobs have done."""
+        return PostgresJobUnits(self.connection)
+
+    @cached_property
+    def mails(self) -> PostgresMails:
+        """Reports by e-mail."""
+        return PostgresMails(self.connection)
 
     @cached_property
     def reported_grids(self) -> PostgresReportedGrids:

@@ -13,6 +13,7 @@ import attrs
 from nxt_domain.shared import local_days
 from nxt_domain.shared.clock import iso_millis
 from nxt_domain.shared.errors import DomainError, InvalidInput
+from nxt_domain.shared.job_units import JobUnit
 from nxt_domain.shared.json import Json, JsonObject
 from nxt_domain.shared.local_days import midnight
 from nxt_domain.shared.money import plain
@@ -30,6 +31,8 @@ from nxt_domain.wallets.payouts import (
 
 PAYOUT_DRAFT = "PAYOUT_DRAFT"
 PAYOUT_BOOKKEEPING = "PAYOUT_BOOKKEEPING"
+GENERATION = "generate-payouts"
+"""The monthly job; its units are grids."""
 _DAY = timedelta(days=1)
 _DRAFTS_FOR = timedelta(days=7)
 
@@ -286,6 +289,12 @@ def draft_task(payout: Payout, revision: int) -> OutboxTask:
         payload={"payout_id": payout.id},
         give_up_after=_DRAFTS_FOR,
     )
+
+
+def unit_of(grid_id: int, period: Period, timezone: str) -> JobUnit:
+    """Name the monthly job's work on a grid: ``2026-01``, ``grid:70`` [REL-169]."""
+    month = period.start.astimezone(ZoneInfo(timezone))
+    return JobUnit(job=GENERATION, period=f"{month:%Y-%m}", unit=f"grid:{grid_id}")
 
 
 def bookkeeping_task(payout: Payout) -> OutboxTask:

@@ -33,6 +33,7 @@ CALENDAR = (
     ScheduledJob(name="ledger-audit", cron="0 2 * * *", deadline=timedelta(hours=1)),
     # From 05:00 of the first for a day; a run drafts what is missing still [PAY-162].
     ScheduledJob(name="generate-payouts", cron="0 * 1,2 * *", deadline=timedelta(minutes=50)),
+    ScheduledJob(name="revenue-report", cron="0 10 * * 2", deadline=timedelta(minutes=50)),
     ScheduledJob(name="lifeline", cron="0 5 * * *", deadline=timedelta(minutes=50)),
     ScheduledJob(name="ensure-partitions", cron="10 1 * * *"),
     ScheduledJob(name="purge-done-work", cron="30 1 * * *", deadline=timedelta(minutes=30)),

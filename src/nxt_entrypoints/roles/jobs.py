@@ -183,7 +183,9 @@ async def _start_calendar(process: Process) -> None:
     if process.settings.artifact.capabilities.payments.enabled:
         functions["reconcile-gateway-orders"] = container.reconcile_gateway_orders()
         functions["ledger-audit"] = partial(_audit_ledger, process)
-    if process.settings.is_production and process.settings.series_url:
+        if process.settings.artifact.integrations.revenue_reports.enabled:
+            functions["revenue-report"] = container.report_revenue()
+    if process.settings.series_url:
         functions |= await _reports(process)
     start_calendar(process, Role.JOBS, CALENDAR, functions)
 
@@ -199,7 +201,7 @@ def _retention(process: Process) -> PostgresRetention:
 
 
 async def _reports(process: Process) -> Mapping[str, JobFunction]:
-    """Open the series for what is drawn up of them; in production only [PAY-162, PAY-187]."""
+    """Open the series for what is drawn up of them [PAY-162, PAY-187]."""
     container, capabilities = process.container, process.settings.artifact.capabilities
     await container.series_pool().open(wait=False)
     process.on_close(container.series_pool().close)

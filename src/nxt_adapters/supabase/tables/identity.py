@@ -63,6 +63,7 @@ organizations = Table(
     Column("deleted_at", INSTANT),
     Column("pd_hero_google_drive_folder_id", Text),
     Column("organization_type", enums.organization_type, nullable=False, server_default="SOLAR_DEVELOPER"),
+    Column("is_revenue_report_enabled", Boolean, nullable=False, server_default=NO),
     Index("ux_organizations_name", text("lower(name)"), unique=True, postgresql_where=text("deleted_at is null")),
 )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import attrs
 
-from nxt_domain.orders.payouts import Period, month_before
+from nxt_domain.orders.payouts import AutomaticGrid, Period, month_before, unit_of
 from nxt_domain.orders.use_cases.make_payout import DraftPayout, PayoutTransaction
+from nxt_domain.orders.use_cases.tell_payouts import TellPayouts
 from nxt_domain.shared.alerts import alert
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.errors import DomainError
@@ -19,10 +21,15 @@ _TRIED_FOR = timedelta(hours=24)
 
 @attrs.frozen(kw_only=True)
 class Generated:
-    """What a run did."""
+    """What a run did.
+
+    Attributes:
+        told: Statements that finance was told of.
+    """
 
     drafted: int = 0
     failed: int = 0
+    told: int = 0
 
 
 class GeneratePayouts:
@@ -31,41 +38,47 @@ class GeneratePayouts:
     Args:
         begin: Opens a transaction.
         draft: Works one statement out.
+        tell: Tells finance of what is new.
         clock: Present time.
     """
 
-    def __init__(self, *, begin: UnitOfWorkFactory[PayoutTransaction], draft: DraftPayout, clock: Clock) -> None:
+    def __init__(
+        self, *, begin: UnitOfWorkFactory[PayoutTransaction], draft: DraftPayout, tell: TellPayouts, clock: Clock
+    ) -> None:
         self._begin = begin
         self._draft = draft
+        self._tell_finance = tell
         self._clock = clock
 
     async def __call__(self) -> Generated:
-        """Draft the missing statements. One that fails alerts, and holds up no other."""
+        """Draft the missing statements, and tell of them. One that fails alerts, and holds up no other."""
         now = self._clock.now()
-        if not _is_time(now):
-            return Generated()
         drafted, failed = 0, 0
-        for grid_id, period in (await self._missing(now)).items():
+        for grid, period in await self._missing(now) if _is_time(now) else []:
             try:
-                await self._draft(grid_id, period.start, period.end, is_booked=True)
+                await self._draft(grid.id, period.start, period.end, is_monthly=True)
                 drafted += 1
             except DomainError as error:
                 failed += 1
-                await self._tell(grid_id, period, error, now)
-        return Generated(drafted=drafted, failed=failed)
+                await self._tell(grid, period, error, now)
+        return Generated(drafted=drafted, failed=failed, told=await self._tell_finance())
 
-    async def _missing(self, now: datetime) -> dict[int, Period]:
+    async def _missing(self, now: datetime) -> Sequence[tuple[AutomaticGrid, Period]]:
         async with self._begin() as tx:
             grids = await tx.payouts.automatic_grids()
             periods = {grid.id: month_before(now, grid.timezone) for grid in grids}
             have = await tx.payouts.have_statement(periods)
-        return {grid_id: period for grid_id, period in periods.items() if grid_id not in have}
+            # One that was drafted and then given up is for people to draft again [REL-169].
+            units = {unit_of(grid.id, periods[grid.id], grid.timezone): grid.id for grid in grids}
+            done = {units[unit] for unit in await tx.job_units.done(units)}
+        return [(grid, periods[grid.id]) for grid in grids if grid.id not in have and grid.id not in done]
 
-    async def _tell(self, grid_id: int, period: Period, error: DomainError, now: datetime) -> None:
-        facts = {"grid_id": grid_id, "start": period.start.isoformat(), "reason": str(error)}
+    async def _tell(self, grid: AutomaticGrid, period: Period, error: DomainError, now: datetime) -> None:
+        facts = {"grid_id": grid.id, "start": period.start.isoformat(), "reason": str(error)}
         async with self._begin() as tx:
             text = "a grid's monthly statement could not be drafted"
-            await tx.outbox.add([alert("PAYOUT_NOT_DRAFTED", f"grid:{grid_id}", text, at=now, facts=facts)])
+            await tx.job_units.fail(unit_of(grid.id, period, grid.timezone), str(error))
+            await tx.outbox.add([alert("PAYOUT_NOT_DRAFTED", f"grid:{grid.id}", text, at=now, facts=facts)])
             await tx.commit()
 
 

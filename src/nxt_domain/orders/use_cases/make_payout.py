@@ -25,10 +25,13 @@ from nxt_domain.orders.payouts import (
     figures_of,
     inputs_of,
     period_of,
+    unit_of,
     warnings_of,
 )
 from nxt_domain.shared.audit import Act, AuditedTransaction, Subjects
 from nxt_domain.shared.errors import Conflict, InvalidInput, NotFound, Unprocessable
+from nxt_domain.shared.job_units import JobUnits
+from nxt_domain.shared.json import JsonObject
 from nxt_domain.shared.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from nxt_domain.shared.wakeups import Channel, WakeUps
 from nxt_domain.wallets.model import Entry, EntryType, Posting
@@ -106,6 +109,10 @@ class PayoutTransaction(UnitOfWork, AuditedTransaction, Protocol):
     def ledger(self) -> Ledger:
         """The ledger."""
 
+    @property
+    def job_units(self) -> JobUnits:
+        """What the monthly job has done."""
+
 
 class DraftPayout:
     """Works a statement out and stores it; a repeat while it waits for approval works it out anew.
@@ -122,7 +129,7 @@ class DraftPayout:
         self._wake_ups = wake_ups
 
     async def __call__(
-        self, grid_id: int, date_from: datetime, date_to: datetime, *, is_booked: bool = False
+        self, grid_id: int, date_from: datetime, date_to: datetime, *, is_monthly: bool = False
     ) -> Payout:
         """Draft the statement of a half-open period.
 
@@ -130,7 +137,8 @@ class DraftPayout:
             grid_id: Of the grid.
             date_from: Its begin.
             date_to: Its end.
-            is_booked: Whether the bookkeepers hear of it too, as they do of the month's own [PAY-163].
+            is_monthly: Whether the monthly job drafts it: then the bookkeepers and finance hear of it too [PAY-163,
+                PAY-164].
 
         Raises:
             InvalidInput: The period is shorter than a day.
@@ -147,7 +155,10 @@ class DraftPayout:
         plant = await self._plants.records(grid.id, period.days(grid.timezone), period.rate_day(grid.timezone))
         async with self._begin() as tx:
             payout, revision = await self._store(tx, grid, period, plant)
-            await tx.outbox.add([draft_task(payout, revision), *([bookkeeping_task(payout)] if is_booked else [])])
+            await tx.outbox.add([draft_task(payout, revision), *([bookkeeping_task(payout)] if is_monthly else [])])
+            if is_monthly:
+                drafted: JsonObject = {"payout_id": payout.id, "grid_id": grid.id, "grid_name": grid.name}
+                await tx.job_units.begin(unit_of(grid.id, period, grid.timezone), drafted)
             await tx.commit()
         self._wake_ups.hint(Channel.OUTBOX)
         return payout
