@@ -8,6 +8,7 @@ import socket
 
 from aiohttp import ClientSession
 from dependency_injector import containers, providers
+from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from nxt_adapters.gotrue.sessions import GoTrueSessions
@@ -63,6 +64,7 @@ from nxt_domain.shared.ids import UlidFactory
 from nxt_domain.telemetry.use_cases.snapshot_rates import SnapshotRates
 from nxt_entrypoints.api.own_orders import VerifyOwnOrder
 from nxt_entrypoints.background import Background
+from nxt_entrypoints.jobs.messaging_metrics import PrometheusMessagingMetrics
 from nxt_entrypoints.settings.settings import Settings
 from nxt_entrypoints.wiring import identity, messages, metering, payments, payouts, plants, rates
 from nxt_entrypoints.wiring import people as people_wiring
@@ -76,6 +78,11 @@ from nxt_entrypoints.wiring.sites import Sites
 def process_name() -> str:
     """Name this process in leases and logs, uniquely."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+
+
+def process_messaging_metrics() -> PrometheusMessagingMetrics:
+    """Return the figures of device messaging that all roles of this process share."""
+    return PrometheusMessagingMetrics.of(REGISTRY)
 
 
 class Container(containers.DeclarativeContainer):
@@ -108,7 +115,8 @@ class Container(containers.DeclarativeContainer):
     )
     plugins = providers.Singleton(metering.plugins, settings, enabled_chirpstack)
     delivery_policy = providers.Singleton(metering.delivery_policy, settings)
-    message_store = providers.Factory(PostgresMessageStore, engine)
+    messaging_metrics = providers.Singleton(process_messaging_metrics)
+    message_store = providers.Factory(PostgresMessageStore, engine, messaging_metrics)
     workshop = providers.Singleton(
         Workshop,
         begin=message_store.provider,
@@ -116,9 +124,14 @@ class Container(containers.DeclarativeContainer):
         policy=delivery_policy,
         new_id=new_id,
         wakeups=wake_ups,
+        metrics=messaging_metrics,
     )
     device_messages = providers.Factory(
-        PostgresDeviceMessages, couriers=plugins.provided.couriers, new_id=new_id, policy=delivery_policy
+        PostgresDeviceMessages,
+        couriers=plugins.provided.couriers,
+        new_id=new_id,
+        policy=delivery_policy,
+        metrics=messaging_metrics,
     )
     apply_device_event = providers.Singleton(ApplyDeviceEvent, workshop)
     chirpstack_ingress = providers.Singleton(metering.chirpstack_ingress, settings)

@@ -46,9 +46,13 @@ class CountingMetrics:
         self.polls_failed = 0
         self.corrupt_rows = 0
         self.orphans = 0
+        self.failures: list[tuple[str, str]] = []
 
     def finished(self, status: str, retry_count: int) -> None:
         self.ends.append(str(status))
+
+    def attempt_failed(self, plugin_id: str, reason: str) -> None:
+        self.failures.append((plugin_id, reason))
 
     def stage_missed(self, stage: Any) -> None:
         self.misses.append(str(stage))

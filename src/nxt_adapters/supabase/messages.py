@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 
+import attrs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -76,10 +77,24 @@ _UNSETTLED = text(
 _DEPTHS = text(
     """
     select plugin_id, delivery_status, case when delivery_status = 'QUEUED' then ready_queue end as ready_queue,
-        count(*) as depth
+        count(*) as messages,
+        cast(extract(epoch from statement_timestamp() - min(enqueued_at)) as double precision) as oldest_s
     from messaging.device_messages group by 1, 2, 3
     """
 )
+
+
+@attrs.frozen(kw_only=True)
+class Depth:
+    """How much waits in one place.
+
+    Attributes:
+        messages: How many.
+        oldest_s: Age of the oldest since it was enqueued; 0 where there is none.
+    """
+
+    messages: int = 0
+    oldest_s: float = 0.0
 
 
 class PostgresMessageStore(PostgresTransaction):
@@ -102,22 +117,25 @@ class PostgresMessageStore(PostgresTransaction):
         """See ``UnitOfWork.outbox``."""
         return PostgresOutbox(self.connection)
 
-    async def depths(self, lanes: Lanes) -> Mapping[str, int]:
-        """Count the messages of every stage and of every ready queue that holds some, in one query [DM-169].
+    async def depths(self, lanes: Lanes) -> Mapping[str, Depth]:
+        """Measure every stage, and every ready queue that holds messages, in one query [DM-169].
 
         Args:
             lanes: Enabled plug-ins, which tell the stages of their messages.
 
         Returns:
-            Messages by name of the stage or key of the ready queue; stages are always there.
+            Depths by name of the stage or key of the ready queue; stages are always there.
         """
-        depths: dict[str, int] = {stage.value: 0 for stage in Stage}
+        depths = {stage.value: Depth() for stage in Stage}
         for row in await self.connection.execute(_DEPTHS):
             lane = lanes.get(row.plugin_id)
             pipeline = Pipeline.PUSH if lane is None else lane.pipeline
             stage = stage_of(DeliveryStatus(row.delivery_status), pipeline)
             name = row.ready_queue if stage is None else stage.value
-            depths[name] = depths.get(name, 0) + row.depth
+            before = depths.get(name, Depth())
+            depths[name] = Depth(
+                messages=before.messages + row.messages, oldest_s=max(before.oldest_s, row.oldest_s, 0.0)
+            )
         return depths
 
 

@@ -274,6 +274,9 @@ class MessagingMetrics(Protocol):
     def finished(self, status: str, retry_count: int) -> None:
         """Count a message at its end, or one that was cancelled (``CANCELLED``)."""
 
+    def attempt_failed(self, plugin_id: str, reason: str) -> None:
+        """Count a failed attempt, or an end without success, by its reason [DM-56]."""
+
     def stage_missed(self, stage: Stage) -> None:
         """Count a failed gate [DM-21]."""
 
@@ -297,6 +300,9 @@ class NoMetrics:
     """Counts nothing; for notebooks and tests."""
 
     def finished(self, status: str, retry_count: int) -> None:
+        """See ``MessagingMetrics``."""
+
+    def attempt_failed(self, plugin_id: str, reason: str) -> None:
         """See ``MessagingMetrics``."""
 
     def stage_missed(self, stage: Stage) -> None:

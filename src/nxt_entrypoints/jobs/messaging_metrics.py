@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -12,6 +13,8 @@ from nxt_domain.messaging.model import CancelResult
 from nxt_domain.messaging.stages import Stage
 from nxt_domain.messaging.tuning import Lanes
 
+_MOST_REASONS = 100
+_LONGEST_REASON = 120
 _RETRY_BUCKETS = (0, 1, 2, 3, 4, 5, 6, 8, 11, 16)
 
 
@@ -33,6 +36,13 @@ class PrometheusMessagingMetrics:
         )
         # The API role, which may share the process, counts the same two where vendors post.
         self._ingress = IngressMetrics.of(registry)
+        self._failures = Counter(
+            "device_messaging_attempt_failures",
+            "Failed attempts, and messages given up, by reason",
+            ["pluginId", "reason"],
+            registry=registry,
+        )
+        self._reasons: set[str] = set()
         self._misses = Counter(
             "device_messaging_stage_claim_misses", "Failed gates, by stage left", ["stage"], registry=registry
         )
@@ -44,12 +54,31 @@ class PrometheusMessagingMetrics:
         self._depth = Gauge(
             "device_messaging_queue_depth", "Messages in a stage or ready queue", ["queue"], registry=registry
         )
+        self._age = Gauge(
+            "device_messaging_oldest_message_seconds",
+            "Age of the oldest message in a stage or ready queue",
+            ["queue"],
+            registry=registry,
+        )
+
+    @staticmethod
+    @cache
+    def of(registry: CollectorRegistry) -> PrometheusMessagingMetrics:
+        """Return the one set of a registry: roles that share a process count together [API-201]."""
+        return PrometheusMessagingMetrics(registry)
 
     def finished(self, status: str, retry_count: int) -> None:
         """See ``MessagingMetrics.finished``."""
         self._messages.labels(status).inc()
         if status != CancelResult.CANCELLED:
             self._retries.observe(retry_count)
+
+    def attempt_failed(self, plugin_id: str, reason: str) -> None:
+        """See ``MessagingMetrics.attempt_failed``; reasons beyond the first hundred, or very long ones, are one."""
+        if reason not in self._reasons and (len(reason) > _LONGEST_REASON or len(self._reasons) >= _MOST_REASONS):
+            reason = "other"
+        self._reasons.add(reason)
+        self._failures.labels(plugin_id, reason).inc()
 
     def stage_missed(self, stage: Stage) -> None:
         """See ``MessagingMetrics.stage_missed``."""
@@ -76,7 +105,7 @@ class PrometheusMessagingMetrics:
         self._orphans.inc(count)
 
     async def read_depths(self, begin: Callable[[], PostgresMessageStore], lanes: Lanes) -> None:
-        """Read the depth of every queue, at scrape time; queues that are gone disappear.
+        """Read depth and age of every queue, at scrape time; queues that are gone disappear.
 
         Raises:
             Unavailable: The store can't be reached; the scrape must fail rather than show old depths [DM-170].
@@ -84,5 +113,7 @@ class PrometheusMessagingMetrics:
         async with begin() as store:
             depths = await store.depths(lanes)
         self._depth.clear()
+        self._age.clear()
         for queue, depth in depths.items():
-            self._depth.labels(queue).set(depth)
+            self._depth.labels(queue).set(depth.messages)
+            self._age.labels(queue).set(depth.oldest_s)

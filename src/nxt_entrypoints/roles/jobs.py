@@ -22,7 +22,6 @@ from nxt_entrypoints.jobs.http import build_jobs
 from nxt_entrypoints.jobs.loops import work_until_stopped
 from nxt_entrypoints.jobs.maintenance import Maintenance
 from nxt_entrypoints.jobs.message_engine import EngineSettings, MessageEngine
-from nxt_entrypoints.jobs.messaging_metrics import PrometheusMessagingMetrics
 from nxt_entrypoints.jobs.relay import OutboxRelay
 from nxt_entrypoints.jobs.rq_threads import JobFunction
 from nxt_entrypoints.jobs.settlement_worker import SettlementWorker
@@ -68,10 +67,8 @@ def _start_engine(process: Process) -> Probe:
     """Start the message engine; return what reads the depth of its queues for a scrape [DM-169]."""
     container = process.container
     messaging = process.settings.artifact.capabilities.metering.messaging
-    metrics = PrometheusMessagingMetrics(registry)
-    workshop = attrs.evolve(container.workshop(), metrics=metrics)
     settings = EngineSettings(is_enabled=messaging.engine.enabled, owner=container.name())
-    engine = MessageEngine(workshop, container.plugins(), settings)
+    engine = MessageEngine(container.workshop(), container.plugins(), settings)
     chirpstack = container.enabled_chirpstack()
     if chirpstack is not None:
         process.on_close(chirpstack.close)
@@ -82,7 +79,7 @@ def _start_engine(process: Process) -> Probe:
         await engine.stop()
 
     process.run("message engine", run)
-    return partial(metrics.read_depths, container.message_store, container.plugins().lanes)
+    return partial(container.messaging_metrics().read_depths, container.message_store, container.plugins().lanes)
 
 
 def _start_settlement(process: Process) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 import attrs
@@ -128,11 +128,20 @@ class Changes:
             for end in self._finished.values()
         ]
 
+    def _failures(self) -> Iterator[tuple[str, str]]:
+        after = (*self._live.values(), *(end.message for end in self._finished.values()))
+        for message in after:
+            known = len(self._before[message.id].failure_history)
+            for record in message.failure_history[: len(message.failure_history) - known]:
+                yield message.plugin_id, record.reason
+
     def committed(self) -> None:
         """Count and tell, now that it is true."""
         metrics = self._workshop.metrics
         for end in self._finished.values():
             metrics.finished(end.message.delivery_status.value, end.message.retry_count)
+        for plugin_id, reason in self._failures():
+            metrics.attempt_failed(plugin_id, reason)
         for step in self._missed:
             if step.missed is not None:
                 _log.warning("a message left stage %s before it could be moved", step.missed)
