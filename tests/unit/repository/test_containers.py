@@ -20,7 +20,7 @@ from nxt_entrypoints.settings.roles import Role
 CONTAINERFILE = (ROOT / "Containerfile").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
-PINNED = re.compile(r"[a-z0-9./-]+:\d[\w.-]*\d[\w.-]*")
+PINNED = re.compile(r"[a-z0-9./-]+:v?\d[\w.-]*\d[\w.-]*")
 REFERENCE = re.compile(r"\$\{(\w+)(?::([?-])([^}]*))?\}")
 # What an operator would fill in where a plain text does not do.
 SAMPLES = {
@@ -65,7 +65,7 @@ def instructions() -> list[tuple[str, str]]:
 def test_every_image_is_pinned() -> None:
     images = [text.split()[0] for word, text in instructions() if word == "FROM"]
     images += [service["image"] for service in SERVICES.values() if "NXT_VERSION" not in service["image"]]
-    assert len(images) == 5
+    assert len(images) == 7
     assert [image for image in images if not PINNED.fullmatch(image)] == []
 
 
@@ -102,7 +102,8 @@ def test_its_health_is_asked_where_every_role_answers() -> None:
 
 
 def test_compose_runs_the_stores_the_migrations_and_all_four_roles() -> None:
-    assert set(SERVICES) == {"postgres", "valkey", "mosquitto", "migrate", *(role.value for role in Role)}
+    stores = {"postgres", "valkey", "mosquitto", "prometheus", "grafana"}
+    assert set(SERVICES) == {*stores, "migrate", *(role.value for role in Role)}
     assert {SERVICES[role.value]["image"] for role in Role} == {SERVICES["migrate"]["image"]}
     for role in Role:
         waits_for = SERVICES[role.value]["depends_on"]
