@@ -174,6 +174,7 @@ class Chain:
             charge_by_ussd=container.charge_by_ussd(),
             refund_suspense=container.refund_suspense(),
             export_payout=container.export_payout(),
+            tell_bot=container.tell_bot(),
             realtime=container.realtime(),
             reports=container.telemetry_role(),
             forwards_reports=False,

@@ -45,6 +45,7 @@ from nxt_domain.meters.use_cases.release_suspended import ReleaseSuspended
 from nxt_domain.meters.use_cases.sweep_interactions import SweepInteractions
 from nxt_domain.meters.use_cases.top_ups import TopUpCommands
 from nxt_domain.notifications.dispatch import DispatchSms
+from nxt_domain.orders.bot_notices import TellBot
 from nxt_domain.orders.use_cases.export_payout import ExportPayout
 from nxt_domain.orders.use_cases.fulfil_top_up import FulfilTopUp
 from nxt_domain.orders.use_cases.gateway_events import ProcessGatewayEvents, ReceiveGatewayEvent
@@ -66,7 +67,7 @@ from nxt_entrypoints.api.own_orders import VerifyOwnOrder
 from nxt_entrypoints.background import Background
 from nxt_entrypoints.jobs.messaging_metrics import PrometheusMessagingMetrics
 from nxt_entrypoints.settings.settings import Settings
-from nxt_entrypoints.wiring import identity, messages, metering, payments, payouts, plants, rates
+from nxt_entrypoints.wiring import bot, identity, messages, metering, payments, payouts, plants, rates
 from nxt_entrypoints.wiring import people as people_wiring
 from nxt_entrypoints.wiring.money import Money
 from nxt_entrypoints.wiring.people import People
@@ -250,6 +251,8 @@ class Container(containers.DeclarativeContainer):
     refund_suspense = providers.Singleton(RefundSuspense, begin=begin, accounts=merchant_accounts, clock=clock)
     accounting_export = providers.Singleton(payouts.accounting_export, settings)
     grid_news = providers.Singleton(payouts.grid_news, settings)
+    top_up_bot = providers.Singleton(bot.top_up_bot, settings)
+    tell_bot = providers.Singleton(TellBot, begin=begin, bot=top_up_bot)
     export_payout = providers.Singleton(ExportPayout, begin=begin, export=accounting_export)
     classify_lifelines = providers.Singleton(
         ClassifyLifelines, begin=begin, use=providers.Singleton(TimescaleConnectionUse, series_pool), clock=clock

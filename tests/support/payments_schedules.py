@@ -75,6 +75,7 @@ def money_lanes(
         # Nothing here makes tasks for these.
         charge_by_ussd=None,  # type: ignore[arg-type]
         export_payout=None,  # type: ignore[arg-type]
+        tell_bot=None,  # type: ignore[arg-type]
         reports=None,  # type: ignore[arg-type]
         forwards_reports=False,
     )

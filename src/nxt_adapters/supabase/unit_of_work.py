@@ -35,6 +35,7 @@ from nxt_adapters.supabase.state_events import PostgresStateEvents
 from nxt_adapters.supabase.suspense import PostgresSuspenseResolutions
 from nxt_adapters.supabase.tenant import TenantRepositories
 from nxt_adapters.supabase.token_issues import PostgresTokenIssues
+from nxt_adapters.supabase.top_up_notices import PostgresTopUpNotices
 from nxt_adapters.supabase.transaction import PostgresTransaction
 from nxt_adapters.supabase.ussd_sessions import PostgresUssdSessions
 from nxt_domain.identity.scope import Scope
@@ -168,6 +169,11 @@ class SupabaseUnitOfWork(PostgresTransaction):
     def reported_grids(self) -> PostgresReportedGrids:
         """Grids that reports and series tell of."""
         return PostgresReportedGrids(self.connection)
+
+    @cached_property
+    def top_up_notices(self) -> PostgresTopUpNotices:
+        """What the chat bot is told."""
+        return PostgresTopUpNotices(self.connection)
 
     @cached_property
     def suspense(self) -> PostgresSuspenseResolutions:

@@ -14,6 +14,7 @@ from nxt_domain.grids.news import GRID_STATE, GridNews
 from nxt_domain.messaging.events import DELIVERY_EVENT, delivery_event_from_payload
 from nxt_domain.meters.news import HOURLY_REPORT, SOCKET_EVENT, TOP_UP_COMMAND
 from nxt_domain.meters.use_cases.apply_delivery_events import ApplyDeliveryEvents
+from nxt_domain.orders.bot_notices import BOT_NOTICE, BotStatus, TellBot
 from nxt_domain.orders.payouts import PAYOUT_BOOKKEEPING, PAYOUT_DRAFT
 from nxt_domain.orders.suspense import GATEWAY_REFUND
 from nxt_domain.orders.use_cases.gateway_events import GATEWAY_EVENT, ProcessGatewayEvents
@@ -76,6 +77,7 @@ class Handlers:
         fulfil_top_up: For ``TOP_UP_COMMAND``.
         charge_by_ussd: For ``USSD_CHARGE``.
         refund_suspense: For ``GATEWAY_REFUND``.
+        tell_bot: For ``BOT_NOTICE``.
         export_payout: For ``PAYOUT_DRAFT`` and ``PAYOUT_BOOKKEEPING``.
         realtime: For ``SOCKET_EVENT``.
         reports: For ``HOURLY_REPORT``.
@@ -93,6 +95,7 @@ class Handlers:
         charge_by_ussd: UssdCharges,
         refund_suspense: Refunds,
         export_payout: PayoutExport,
+        tell_bot: TellBot,
         realtime: Realtime,
         reports: ReportReceiver,
         forwards_reports: bool,
@@ -105,6 +108,7 @@ class Handlers:
         self._charge_by_ussd = charge_by_ussd
         self._refund_suspense = refund_suspense
         self._export_payout = export_payout
+        self._tell_bot = tell_bot
         self._realtime = realtime
         self._reports = reports
         self._forwards_reports = forwards_reports
@@ -124,6 +128,7 @@ class Handlers:
             Lane(kind=SOCKET_EVENT, handle=self.socket_events, batch=100, delay=timedelta(seconds=1)),
             Lane(kind=HOURLY_REPORT, handle=self.hourly_reports, batch=100, delay=timedelta(minutes=1)),
             Lane(kind=TICKET_CLOSABLE, handle=self.closable_ticket, batch=1),
+            Lane(kind=BOT_NOTICE, handle=self.bot_notice, batch=1),
             Lane(kind=GRID_STATE, handle=self.grid_state, batch=1),
             Lane(kind=ALERT, handle=self.alerts, batch=20),
         )
@@ -185,6 +190,11 @@ class Handlers:
             await self._tracker.comment(ticket, CLOSABLE)
         except NotFound:
             _log.warning("the tracker does not know a ticket", ticket=ticket)
+
+    async def bot_notice(self, tasks: Sequence[ClaimedTask]) -> None:
+        """Tell the chat bot of one top-up [PAY-119]."""
+        (task,) = tasks
+        await self._tell_bot(_integer(task, "interaction_id"), BotStatus(_text(task, "status")))
 
     async def grid_state(self, tasks: Sequence[ClaimedTask]) -> None:
         """Tell the automation platform of one grid's change; without an address it is closed unsent [REL-103]."""

@@ -13,6 +13,7 @@ import structlog
 from nxt_adapters.supabase.retention import PostgresRetention
 from nxt_domain.fieldwork.tracker import IssueTracker
 from nxt_domain.grids.news import GridNews
+from nxt_domain.orders.bot_notices import TellBot
 from nxt_domain.orders.use_cases.export_payout import ExportPayout
 from nxt_domain.shared.wakeups import Channel
 from nxt_entrypoints.http.operations import Probe
@@ -127,6 +128,15 @@ def _grid_news(process: Process) -> GridNews | None:
     return news
 
 
+def _tell_bot(process: Process) -> TellBot:
+    bot = process.container.top_up_bot()
+    if bot is None:
+        _log.info("top-ups are not announced in chats")
+    else:
+        process.on_close(bot.close)
+    return process.container.tell_bot()
+
+
 def _payout_export(process: Process) -> ExportPayout:
     export = process.container.accounting_export()
     if export is not None:
@@ -148,6 +158,7 @@ def _start_relay(process: Process, reports: ReportReceiver | None) -> None:
         charge_by_ussd=container.charge_by_ussd(),
         refund_suspense=container.refund_suspense(),
         export_payout=_payout_export(process),
+        tell_bot=_tell_bot(process),
         realtime=container.realtime(),
         reports=receiver,
         forwards_reports=process.settings.jobs_enabled,

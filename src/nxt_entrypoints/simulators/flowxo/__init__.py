@@ -1,0 +1,1 @@
+"""A chat bot's host to try notices of top-ups against."""
