@@ -25,7 +25,7 @@ from nxt_entrypoints.container import Container
 from nxt_entrypoints.database.baseline_seed import Baseline, seed
 from nxt_entrypoints.database.migrate import connected
 from nxt_entrypoints.demo.environment import DemoAddresses, new_secrets, role_environment
-from nxt_entrypoints.demo.operator import SeededMeter, seed_operator
+from nxt_entrypoints.demo.operator import SeededMeter, SeededOperator, seed_operator
 from nxt_entrypoints.demo.villages import ChargerPlan, House, VillagePlan, meter_number
 from nxt_entrypoints.embedded.stack import EmbeddedStack
 from nxt_entrypoints.settings.loader import load_settings
@@ -37,8 +37,8 @@ _NOWHERE = "http://127.0.0.1:9"
 _METERS_PER_VILLAGE = 500
 
 
-def build(url: str, meters: int) -> Sequence[SeededMeter]:
-    """Seed an operator with so many installed meters, at most 500 a village; return them by id."""
+def build(url: str, meters: int) -> SeededOperator:
+    """Seed an operator with so many installed meters, at most 500 a village."""
     progress(f"seeding {meters} meters")
     seed(url, BASELINE)
     villages = [
@@ -53,7 +53,7 @@ def build(url: str, meters: int) -> Sequence[SeededMeter]:
         )
     with connected(url) as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("vacuum analyze")
-    return [meter for village in operator.villages for meter in village.meters]
+    return operator
 
 
 def _plan(first: int, houses: int) -> VillagePlan:
@@ -151,6 +151,7 @@ class Village:
     """The product in this process, over real stores; only radio and payment gateway are stand-ins.
 
     Attributes:
+        agent_wallet_id: The wallet of one of its agents.
         environment: What the container was configured from, for further processes.
     """
 
@@ -158,13 +159,14 @@ class Village:
     gateway: PaidGateway
     network: QuickNetwork
     meters: Sequence[SeededMeter]
+    agent_wallet_id: int
     environment: Mapping[str, str]
 
 
 @asynccontextmanager
 async def open_village(stack: EmbeddedStack, meters: int) -> AsyncIterator[Village]:
     """Seed a stack's databases and wire the container over them."""
-    seeded = await asyncio.to_thread(build, stack.relational_url, meters)
+    operator = await asyncio.to_thread(build, stack.relational_url, meters)
     environment, gateway = _environment(stack), PaidGateway()
     container = wire(environment, gateway)
     network = container.plugins().push[PLUGIN_ID]
@@ -173,7 +175,14 @@ async def open_village(stack: EmbeddedStack, meters: int) -> AsyncIterator[Villa
     while await container.secret_store().empty_inbox():
         pass  # seal the meters' keys, as the jobs role has long done with those of real ones
     try:
-        yield Village(container=container, gateway=gateway, network=network, meters=seeded, environment=environment)
+        yield Village(
+            container=container,
+            gateway=gateway,
+            network=network,
+            meters=[meter for village in operator.villages for meter in village.meters],
+            agent_wallet_id=operator.villages[0].agent_wallet_id,
+            environment=environment,
+        )
     finally:
         await container.engine().dispose()
         await container.valkey().aclose()

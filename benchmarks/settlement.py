@@ -1,13 +1,16 @@
-"""Orders settled per second by one worker and by two, each order for a meter of its own, beside pgbench.
+"""Orders settled per second by one worker, two and four, beside pgbench, on empty tables and after a million orders.
 
 Orders are ``PENDING``, as a payment leaves them; the jobs role's own worker settles them: ledger entry, order,
 transaction rows, interaction, token, device message, outbox and SMS, with all triggers and indexes in place,
-``fsync`` and ``synchronous_commit`` on [R38, R46]. Workers are processes of their own.
+``fsync`` and ``synchronous_commit`` on [R38, R46]. Workers are processes of their own. Orders come from the system
+wallet, each for a meter of its own; or all from one agent's wallet, one after the other [PAY-105].
 
 The peer is pgbench's TPC-B on the same server in the same run: the rate of small transactions that the machine can make
-durable. Settlement may pass it, since one transaction settles up to 200 orders [R3].
+durable. Settlement may pass it, since one transaction settles up to 200 orders [R3]. The figures after a million
+earlier orders stand beside those without any: they should not lie below 0.9 of them [PAY-198] 15. Each measurement is
+taken ``--runs`` times; the better one counts, as with pgbench.
 
-Run: ``python benchmarks/settlement.py [--orders N] [--json]``
+Run: ``python benchmarks/settlement.py [--orders N] [--earlier N] [--json]``
 """
 
 from __future__ import annotations
@@ -19,12 +22,15 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 
 import attrs
+from _earlier import load_earlier, put_away
 from _harness import Figure, Report, Table, arguments, count, progress, publish, run
 from _postgres import Pgbench, ServerCpu, beside, counted, migrated_stack
 from _village import BASELINE, Village, open_village, wire
 
+from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
 from nxt_domain.orders.gateway import NewCharge
 from nxt_domain.orders.meta import order_meta
 from nxt_domain.orders.model import NewOrder, PaymentChannel
@@ -32,6 +38,7 @@ from nxt_domain.orders.states import OrderStatus
 from nxt_domain.shared.money import Currency
 from nxt_entrypoints.embedded.stack import EmbeddedStack
 from nxt_entrypoints.jobs.settlement_worker import SettlementWorker
+from nxt_entrypoints.ledger_audit import audit
 
 _AMOUNT = Decimal(1000)
 _CHUNK = 500
@@ -57,6 +64,7 @@ class Work:
 class Outcome:
     """What some workers did together."""
 
+    name: str
     workers: int
     orders_per_s: float
     python_ms: float
@@ -64,53 +72,155 @@ class Outcome:
     statements: float
 
 
+@attrs.frozen(kw_only=True)
+class Plan:
+    """What is measured.
+
+    Attributes:
+        orders: Of each measurement, for as many meters.
+        sales: Of each measurement with one agent.
+        workers: How many there are in each measurement.
+        runs: How often each is taken.
+        earlier: Settled orders that the tables hold in the end; 0: that is not measured.
+    """
+
+    orders: int
+    sales: int
+    workers: Sequence[int]
+    runs: int
+    earlier: int
+
+
 def main() -> None:
     """Measure and print."""
     parser = arguments(__doc__)
     parser.add_argument("--orders", type=count, default=3000, help="of each measurement (default: 3000)")
-    parser.add_argument("--workers", type=count, nargs="+", default=[1, 2], help="(default: 1 2)")
+    parser.add_argument("--sales", type=count, default=600, help="of each measurement with one agent (default: 600)")
+    parser.add_argument("--workers", type=count, nargs="+", default=[1, 2, 4], help="(default: 1 2 4)")
+    parser.add_argument("--runs", type=count, default=2, help="of each measurement (default: 2)")
+    parser.add_argument("--earlier", type=int, default=1_000_000, help="orders; 0: none (default: 1000000)")
     Pgbench.add_to(parser)
     wanted = parser.parse_args()
-    report = run(measure(wanted.orders, wanted.workers, Pgbench.of(wanted)))
+    plan = Plan(
+        orders=wanted.orders,
+        sales=min(wanted.sales, wanted.orders),
+        workers=wanted.workers,
+        runs=wanted.runs,
+        earlier=wanted.earlier,
+    )
+    report = run(measure(plan, Pgbench.of(wanted)))
     publish(report, as_json=wanted.json)
 
 
-async def measure(orders: int, workers: Sequence[int], peer: Pgbench) -> Report:
-    """Settle ``orders`` orders with each number of workers, then let the peer run."""
-    async with migrated_stack() as stack:
-        async with open_village(stack, orders) as village:
-            outcomes = [await _settle(stack, village, orders, number) for number in workers]
+async def measure(plan: Plan, peer: Pgbench) -> Report:
+    """Measure on empty tables, let the peer run, and measure again after many orders."""
+    async with migrated_stack() as stack, open_village(stack, plan.orders) as village:
+        meters = [meter.wallet_id for meter in village.meters]
+        banking = Source(name="distinct meters", wallet_id=BASELINE.banking_system_wallet_id, receivers=meters)
+        agent = Source(name="one agent", wallet_id=village.agent_wallet_id, receivers=meters[: plan.sales])
+        bench = Bench(stack=stack, village=village)
+        await bench.fund(agent, _AMOUNT * plan.sales * len(plan.workers) * plan.runs)
+        empty = [await bench.best(banking, workers, plan.runs) for workers in plan.workers]
+        sales = [await bench.best(agent, workers, plan.runs) for workers in plan.workers]
         tps = await peer.measure(stack.relational_url)
+        later: list[Outcome] = []
+        notes = []
+        if plan.earlier > 0:
+            load = partial(load_earlier, sender_wallet_id=banking.wallet_id)
+            took = await asyncio.to_thread(load, stack.relational_url, plan.earlier)
+            notes = [f"{plan.earlier:,} earlier orders were written in {took:.0f} s"]
+            later = [await bench.best(banking, workers, plan.runs) for workers in plan.workers]
+            found = await audit(stack.relational_url)
+            notes.append(f"nxt ledger audit: {len(found)} findings" + "".join(f"; {one}" for one in found[:3]))
     figures: list[Figure] = [
-        beside(peer, tps, f"orders settled, {outcome.workers} worker(s)", outcome.orders_per_s) for outcome in outcomes
+        beside(peer, tps, f"{outcome.name}, {outcome.workers} worker(s)", outcome.orders_per_s)
+        for outcome in [*empty, *sales, *later]
     ]
-    columns = ("workers", "Python ms/order", "server ms/order", "statements/order")
-    rows = [(each.workers, each.python_ms, each.server_ms, each.statements) for each in outcomes]
-    table = Table(title=f"settlement, {orders} orders of {orders} meters", columns=columns, rows=rows)
-    return Report(benchmark="settlement", figures=figures, tables=[table])
+    for before, after in zip(empty, later, strict=False):
+        figures.append(
+            Figure(
+                case=f"{after.name}, {after.workers} worker(s), {plan.earlier:,} earlier orders",
+                ours=after.orders_per_s,
+                unit="/s",
+                beside="with none",
+                value=before.orders_per_s,
+            )
+        )
+    columns = ("orders", "workers", "Python ms/order", "server ms/order", "statements/order")
+    rows = [(o.name, o.workers, o.python_ms, o.server_ms, o.statements) for o in [*empty, *sales, *later]]
+    table = Table(title=f"settlement, {plan.orders} orders, {plan.sales} of the agent", columns=columns, rows=rows)
+    return Report(benchmark="settlement", figures=figures, tables=[table], notes=notes)
 
 
-async def _settle(stack: EmbeddedStack, village: Village, orders: int, workers: int) -> Outcome:
-    await _place(village, orders, f"{workers}-")
-    progress(f"settling {orders} orders, {workers} worker(s)")
-    environ, loop = village.environment, asyncio.get_running_loop()
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        # Everything is imported and connected before the clock starts.
-        await asyncio.gather(*(loop.run_in_executor(pool, _ready, environ) for _ in range(workers)))
-        server, before = ServerCpu.of(stack), ServerCpu.of(stack).seconds()
-        starts_at = time.time() + _STARTS_IN_S
-        done = await asyncio.gather(*(loop.run_in_executor(pool, _work, environ, starts_at) for _ in range(workers)))
-        spent = server.seconds() - before
-    settled = sum(work.orders for work in done)
-    if settled != orders:
-        raise RuntimeError(f"{settled} of {orders} orders were settled")
-    return Outcome(
-        workers=workers,
-        orders_per_s=orders / (max(work.ended_at for work in done) - starts_at),
-        python_ms=sum(work.cpu_s for work in done) / orders * 1e3,
-        server_ms=spent / orders * 1e3,
-        statements=sum(work.statements for work in done) / orders,
-    )
+@attrs.frozen(kw_only=True)
+class Source:
+    """A wallet that pays, and the wallets that it pays to."""
+
+    name: str
+    wallet_id: int
+    receivers: Sequence[int]
+
+
+class Bench:
+    """The village and its server, measured again and again.
+
+    Args:
+        stack: The server.
+        village: Its village.
+    """
+
+    def __init__(self, *, stack: EmbeddedStack, village: Village) -> None:
+        self._stack = stack
+        self._village = village
+        self._measured = 0
+
+    async def fund(self, source: Source, amount: Decimal) -> None:
+        """Give a wallet money, by an order."""
+        await self._place(
+            Source(name="", wallet_id=BASELINE.banking_system_wallet_id, receivers=[source.wallet_id]), amount
+        )
+        while (await self._village.container.settle_orders()()).found_work:
+            pass
+
+    async def best(self, source: Source, workers: int, runs: int) -> Outcome:
+        """Measure several times; the better one counts."""
+        outcomes = [await self._settle(source, workers) for _ in range(runs)]
+        return max(outcomes, key=lambda outcome: outcome.orders_per_s)
+
+    async def _settle(self, source: Source, workers: int) -> Outcome:
+        orders = len(source.receivers)
+        await self._place(source, _AMOUNT)
+        progress(f"settling {orders} orders of {source.name}, {workers} worker(s)")
+        environ, loop = self._village.environment, asyncio.get_running_loop()
+        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+            # Everything is imported and connected before the clock starts.
+            await asyncio.gather(*(loop.run_in_executor(pool, _ready, environ) for _ in range(workers)))
+            server, before = ServerCpu.of(self._stack), ServerCpu.of(self._stack).seconds()
+            starts_at = time.time() + _STARTS_IN_S
+            working = (loop.run_in_executor(pool, _work, environ, starts_at) for _ in range(workers))
+            done = await asyncio.gather(*working)
+            spent = server.seconds() - before
+        await asyncio.to_thread(put_away, self._stack.relational_url)
+        settled = sum(work.orders for work in done)
+        if settled != orders:
+            raise RuntimeError(f"{settled} of {orders} orders were settled")
+        return Outcome(
+            name=source.name,
+            workers=workers,
+            orders_per_s=orders / (max(work.ended_at for work in done) - starts_at),
+            python_ms=sum(work.cpu_s for work in done) / orders * 1e3,
+            server_ms=spent / orders * 1e3,
+            statements=sum(work.statements for work in done) / orders,
+        )
+
+    async def _place(self, source: Source, amount: Decimal) -> None:
+        """Store an order for each receiver through the repositories, ready to be settled."""
+        self._measured += 1
+        for first in range(0, len(source.receivers), _CHUNK):
+            some = attrs.evolve(source, receivers=source.receivers[first : first + _CHUNK])
+            async with self._village.container.unit_of_work() as tx:
+                await _place(tx, some, amount, f"{self._measured}-{first}")
+                await tx.commit()
 
 
 def _ready(environ: Mapping[str, str]) -> None:
@@ -143,46 +253,38 @@ async def _settle_all(environ: Mapping[str, str], starts_at: float) -> Work:
     return work
 
 
-async def _place(village: Village, orders: int, prefix: str) -> None:
-    """Store paid orders, one for each meter, through the repositories."""
-    progress(f"placing {orders} orders")
-    wallets = [meter.wallet_id for meter in village.meters[:orders]]
-    for first in range(0, orders, _CHUNK):
-        await _place_chunk(village, wallets[first : first + _CHUNK], f"{prefix}{first}")
+async def _place(tx: SupabaseUnitOfWork, source: Source, amount: Decimal, prefix: str) -> None:
+    is_paid_outside = source.wallet_id == BASELINE.banking_system_wallet_id
+    parties = await tx.orders.parties([source.wallet_id, *source.receivers])
+    new = [
+        NewOrder(
+            status=OrderStatus.PENDING,
+            amount=amount,
+            currency=Currency.NGN,
+            sender_wallet_id=source.wallet_id,
+            receiver_wallet_id=wallet,
+            channel=PaymentChannel.NIFFLER if is_paid_outside else PaymentChannel.AYRTON,
+            external_reference=f"{prefix}-{wallet}" if is_paid_outside else None,
+            meta=order_meta(
+                sender=parties[source.wallet_id],
+                receiver=parties[wallet],
+                author=None,
+                platform_organization_id=BASELINE.platform_organization_id,
+            ),
+        )
+        for wallet in source.receivers
+    ]
+    stored = await tx.orders.add(new)
+    await tx.charges.add(
+        {order.id: _charge(order.external_reference, amount) for order in stored if order.external_reference}
+    )
 
 
-async def _place_chunk(village: Village, wallets: Sequence[int], prefix: str) -> None:
-    system = BASELINE.banking_system_wallet_id
-    async with village.container.unit_of_work() as tx:
-        parties = await tx.orders.parties([system, *wallets])
-        new = [
-            NewOrder(
-                status=OrderStatus.PENDING,
-                amount=_AMOUNT,
-                currency=Currency.NGN,
-                sender_wallet_id=system,
-                receiver_wallet_id=wallet,
-                channel=PaymentChannel.NIFFLER,
-                external_reference=f"{prefix}-{wallet}",
-                meta=order_meta(
-                    sender=parties[system],
-                    receiver=parties[wallet],
-                    author=None,
-                    platform_organization_id=BASELINE.platform_organization_id,
-                ),
-            )
-            for wallet in wallets
-        ]
-        stored = await tx.orders.add(new)
-        await tx.charges.add({order.id: _charge(order.external_reference or "") for order in stored})
-        await tx.commit()
-
-
-def _charge(reference: str) -> NewCharge:
+def _charge(reference: str, amount: Decimal) -> NewCharge:
     return NewCharge(
         merchant="platform",
         reference=reference,
-        amount=_AMOUNT,
+        amount=amount,
         currency=Currency.NGN,
         next_verify_at=datetime.now(UTC),
     )

@@ -27,7 +27,7 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[PaymentsWorld]:
 
 
 async def test_ten_webhooks_and_two_verifications_settle_once(world: PaymentsWorld) -> None:
-    """[PAY-75] [PAY-122] [PAY-198] everything at once; one entry, one command, one SMS."""
+    """[PAY-75] [PAY-122] [PAY-198] 1: everything at once; one entry, one command, one SMS."""
     order = await world.buy()
     world.pay(order)
     async with world.begin() as tx:
@@ -62,7 +62,7 @@ async def test_events_that_are_no_charge_are_stored_and_ignored(world: PaymentsW
 
 
 async def test_failed_then_successful_is_credited(world: PaymentsWorld) -> None:
-    """[PAY-76] [PAY-123] [PAY-198] a refused card, then a transfer under the same reference: T5, then T4."""
+    """[PAY-76] [PAY-123] [PAY-198] 2: a refused card, then a transfer under the same reference: T5, then T4."""
     order = await world.buy()
     world.refuse(order, tx_id="1")
     await world.webhook(order, tx_id="1", status="failed")
@@ -88,7 +88,7 @@ async def test_a_late_failure_undoes_nothing(world: PaymentsWorld) -> None:
 
 
 async def test_cancelled_then_paid_is_credited_with_an_alert(world: PaymentsWorld) -> None:
-    """[PAY-57] [PAY-198] money that arrives after a public cancel."""
+    """[PAY-57] [PAY-198] 4: money that arrives after a public cancel."""
     order = await world.buy()
     await CancelPublicOrder(begin=world.begin)(order.id)
     world.pay(order)
@@ -99,7 +99,7 @@ async def test_cancelled_then_paid_is_credited_with_an_alert(world: PaymentsWorl
 
 
 async def test_another_amount_goes_to_suspense_once(world: PaymentsWorld) -> None:
-    """[PAY-79] [PAY-198] ordered 5000, paid 4000: FAILED, suspense +4000, an alert; repeats change nothing."""
+    """[PAY-79] [PAY-198] 7: ordered 5000, paid 4000: FAILED, suspense +4000, an alert; repeats change nothing."""
     order = await world.buy("5000")
     world.pay(order, amount="4000")
     for status in ("successful", "again", "and-again"):
@@ -123,7 +123,7 @@ async def test_another_currency_goes_to_its_own_suspense(world: PaymentsWorld) -
 
 
 async def test_paid_twice_under_one_reference(world: PaymentsWorld) -> None:
-    """[PAY-77] [PAY-198] one settlement, the other payment in suspense, however often it is announced."""
+    """[PAY-77] [PAY-198] 20: one settlement, the other payment in suspense, however often it is announced."""
     order = await world.buy()
     world.pay(order, tx_id="1")
     await world.webhook(order, tx_id="1")
@@ -159,8 +159,57 @@ async def test_an_event_of_another_merchant_touches_nothing(world: PaymentsWorld
     assert await world.waiting_events() == []
 
 
+async def test_reconciliation_finds_what_was_pending_when_the_webhook_came(world: PaymentsWorld) -> None:
+    """[PAY-62] [PAY-74] [PAY-198] 3: the gateway says pending; completed later without any webhook."""
+    order = await world.buy()
+    world.pay(order, state=PaymentState.UNDECIDED, status="pending")
+    await world.webhook(order)
+    assert (await world.order(order.id)).status is OrderStatus.INITIALISED
+    assert await world.waiting_events() == []
+    world.pay(order)
+    world.clock.advance(timedelta(minutes=5))
+    assert (await world.reconcile()).found == 1
+    await settle_all(world)
+    assert (await world.order(order.id)).status is OrderStatus.COMPLETED
+    assert await world.balance(world.meter_wallet) == Decimal(1000)
+
+
+@pytest.mark.parametrize("answer", ["successful", "failed"])
+async def test_a_slow_verification_that_others_overtook_changes_nothing(world: PaymentsWorld, answer: str) -> None:
+    """[PAY-46] [PAY-75] [PAY-198] 5: it ends after another one settled the order, whatever it was told."""
+    order = await world.buy()
+    asked, may_go_on = asyncio.Event(), asyncio.Event()
+    gateway = world.accounts.platform
+    at_once = gateway.verify_by_reference
+
+    async def slowly(reference: str) -> GatewayTransaction:
+        told = await at_once(reference)
+        asked.set()
+        await may_go_on.wait()
+        return told
+
+    world.pay(order) if answer == "successful" else world.refuse(order)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gateway, "verify_by_reference", slowly)
+        async with world.begin() as tx:
+            charge = await tx.charges.find(order.id)
+        slow = asyncio.create_task(world.verification.by_reference(order, charge))
+        await asked.wait()
+    world.pay(order)
+    await world.webhook(order)
+    await settle_all(world)
+    settled, rows = await world.order(order.id), await world.rows(order.id)
+    assert settled.status is OrderStatus.COMPLETED
+    may_go_on.set()
+    await slow
+    await settle_all(world)
+    assert await world.order(order.id) == settled
+    assert await world.rows(order.id) == rows
+    assert (await world.balance(world.meter_wallet), await world.suspense()) == (Decimal(1000), Decimal(0))
+
+
 async def test_reconciliation_finds_a_payment_without_webhook(world: PaymentsWorld) -> None:
-    """[PAY-89] [PAY-198] undecided when the webhook came; completed by reconciliation."""
+    """[PAY-89] when its time has come, and not before."""
     order = await world.buy()
     assert (await world.reconcile()).asked == 0, "not before two minutes"
     world.clock.advance(timedelta(minutes=2))
@@ -204,7 +253,7 @@ async def test_wakes_whoever_follows(world: PaymentsWorld) -> None:
 
 
 async def test_an_organization_switched_on_or_off_strands_no_order(world: PaymentsWorld) -> None:
-    """[PAY-86] [PAY-88] [PAY-198] an order is verified with the account it was made with."""
+    """[PAY-86] [PAY-88] [PAY-198] 18: an order is verified with the account it was made with."""
     own = world.accounts.organizations[world.organization_id] = MemoryGateway()
     before = await world.buy()
     world.accounts.enabled.add(world.organization_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
@@ -13,9 +14,10 @@ from tests.support.payments_stores import STORES, open_world, settle_all
 from tests.support.payments_world import METER, NEW_METER, UNREADY_METER, PaymentsWorld, Row
 
 from nxt_domain.orders.meta import order_meta
-from nxt_domain.orders.model import NewOrder, OrderType, PaymentChannel
+from nxt_domain.orders.model import NewOrder, Order, OrderType, PaymentChannel
 from nxt_domain.orders.ports import ReferenceTaken
 from nxt_domain.orders.states import FailureCode, OrderStatus
+from nxt_domain.orders.use_cases.place_order import OrderDraft
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPublicOrder
 from nxt_domain.shared.clock import iso_millis
 from nxt_domain.shared.errors import InvalidInput, NotAcceptable, NotFound, Unprocessable
@@ -141,10 +143,11 @@ async def test_strict_installations_demand_the_reference(world: PaymentsWorld) -
 
 
 async def test_the_worked_example_of_the_ledger(world: PaymentsWorld) -> None:
-    """[REL-65] [PAY-34] [PAY-35] [PAY-36] [PAY-198] the five orders of section 5.7, balances, rows and energy."""
-    topped = await world.buy("100000")  # stands in for order 1: money from the gateway
-    world.pay(topped)
-    await world.fund(world.organization_wallet, "100000")
+    """[REL-65] [PAY-34] [PAY-35] [PAY-36] [PAY-198] 16: the table of 5.7, row by row; balances, rows and energy."""
+    first = await _begin_payment(world, world.organization_wallet, "100000")
+    world.pay(first, tx_id="76")
+    await world.webhook(first, tx_id="76")
+    await settle_all(world)
     second = await world.send(world.organization_wallet, world.agent_wallet, "20000")
     await settle_all(world)
     third = await world.send(world.agent_wallet, world.meter_wallet, "1000")
@@ -155,36 +158,63 @@ async def test_the_worked_example_of_the_ledger(world: PaymentsWorld) -> None:
     fifth = await world.send(world.agent_wallet, world.meter_wallet, "25000")
     await settle_all(world)
 
-    assert [(await world.order(o.id)).status for o in (second, third, fourth, fifth)] == [
-        OrderStatus.COMPLETED,
-        OrderStatus.COMPLETED,
-        OrderStatus.COMPLETED,
-        OrderStatus.FAILED,
+    outside = "external:gateway:platform"
+    organization, agent, meter = (
+        f"wallet:{wallet_id}" for wallet_id in (world.organization_wallet, world.agent_wallet, world.meter_wallet)
+    )
+    table = [
+        (first, {outside: -100_000, organization: 100_000}, OrderStatus.COMPLETED, []),
+        (second, {organization: -20_000, agent: 20_000}, OrderStatus.COMPLETED, []),
+        (third, {agent: -1_000, meter: 1_000}, OrderStatus.COMPLETED, [Decimal("3.4")]),
+        (fourth, {outside: -500, meter: 500}, OrderStatus.COMPLETED, [Decimal("1.7")]),
+        (fifth, {}, OrderStatus.FAILED, []),
     ]
+    totals: Counter[str] = Counter()
+    for order, movement, status, energy in table:
+        key = f"order:{order.id}:settle"
+        async with world.begin() as tx:
+            entry = (await tx.ledger.find([key])).get(key)
+        assert ({leg.account: leg.amount for leg in entry.postings} if entry else {}) == movement
+        totals.update(movement)
+        assert (await world.order(order.id)).status is status
+        assert [request.energy_kwh for request in world.top_ups.of(order.id)] == energy
+    assert totals == {outside: -100_500, organization: 80_000, agent: 19_000, meter: 1_500}
+    assert sum(totals.values()) == 0
     assert (await world.order(fifth.id)).failure_code == "INSUFFICIENT_BALANCE"
     assert [await world.balance(w) for w in (world.organization_wallet, world.agent_wallet, world.meter_wallet)] == [
         Decimal(80000),
         Decimal(19000),
         Decimal(1500),
     ]
-    assert world.top_ups.of(third.id)[0].energy_kwh == Decimal("3.4")
-    assert world.top_ups.of(fourth.id)[0].energy_kwh == Decimal("1.7")
-    assert world.top_ups.of(fifth.id) == []
-    meter, agent = world.meter_wallet, world.agent_wallet
     assert await world.rows(third.id) == [
-        _row("1000", meter, "SUCCESSFUL", "0", "1000"),
-        _row("-1000", agent, "SUCCESSFUL", "20000", "19000"),
+        _row("1000", world.meter_wallet, "SUCCESSFUL", "0", "1000"),
+        _row("-1000", world.agent_wallet, "SUCCESSFUL", "20000", "19000"),
     ]
     assert await world.rows(fourth.id) == [
-        _row("500", meter, "SUCCESSFUL", "1000", "1500"),
+        _row("500", world.meter_wallet, "SUCCESSFUL", "1000", "1500"),
         _row("-500", world.system, "SUCCESSFUL", "-1", "-1"),
     ]
     assert await world.rows(fifth.id) == [
-        _row("25000", meter, "FAILED", "1500", "1500"),
-        _row("-25000", agent, "FAILED", "19000", "19000"),
+        _row("25000", world.meter_wallet, "FAILED", "1500", "1500"),
+        _row("-25000", world.agent_wallet, "FAILED", "19000", "19000"),
     ]
     settled = await world.order(third.id)
     assert (settled.tariff, settled.tariff_type, settled.settled_at is not None) == (Decimal(300), "HPS", True)
+
+
+async def _begin_payment(world: PaymentsWorld, receiver: int, amount: str) -> Order:
+    """Begin a payment into any wallet through the gateway, as staff do."""
+    draft = OrderDraft(
+        sender_wallet_id=world.system,
+        receiver_wallet_id=receiver,
+        amount=Decimal(amount),
+        currency=Currency.NGN,
+        channel=PaymentChannel.AYRTON,
+    )
+    async with world.begin() as tx:
+        order = await world.placement.through_gateway(tx, draft, merchant="platform", reference=f"topped up {amount}")
+        await tx.commit()
+    return order
 
 
 def _row(amount: str, wallet_id: int, status: str, before: str, after: str) -> Row:
@@ -235,7 +265,7 @@ async def test_one_sender_settles_in_id_order(world: PaymentsWorld) -> None:
 
 
 async def test_a_missing_tariff_stops_wallets_but_not_money_from_outside(world: PaymentsWorld) -> None:
-    """[PAY-104] [PAY-198] wallet-paid is refused at settlement; gateway-paid settles, its top-up waits (R1)."""
+    """[PAY-104] [PAY-198] 12: wallet-paid is refused at settlement; gateway-paid settles, its top-up waits (R1)."""
     with pytest.raises(Unprocessable, match="No tariff is defined for meter 47001771485"):
         await world.send(world.agent_wallet, world.free_meter_wallet, "100")
     draft = attrs.evolve(await _draft(world), receiver_wallet_id=world.free_meter_wallet, status=OrderStatus.PENDING)

@@ -25,8 +25,9 @@ from nxt_adapters.supabase.outbox import PostgresOutboxQueue
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
 from nxt_adapters.supabase.wakeups import PostgresWakeUps
 from nxt_adapters.system.clock import SystemClock
+from nxt_domain.grids.model import CommunicationProtocol
 from nxt_domain.messaging.tuning import DeliveryPolicy
-from nxt_domain.meters.use_cases.top_ups import TopUpCommands
+from nxt_domain.meters.use_cases.top_ups import TokenMakers, TopUpCommands
 from nxt_domain.orders.gateway import GatewayTransaction, PaymentState
 from nxt_domain.orders.ports import RefundRefused, UnknownPayment
 from nxt_domain.orders.suspense import Refund, RefundState
@@ -34,6 +35,8 @@ from nxt_domain.orders.use_cases.gateway_events import ProcessGatewayEvents
 from nxt_domain.orders.use_cases.settle_orders import SettleOrders
 from nxt_domain.orders.use_cases.verification import PaymentVerification
 from nxt_domain.shared.ids import UlidFactory
+from nxt_domain.tokens.model import TokenRequest
+from nxt_domain.tokens.test_vendor import TestTokenMaker
 from nxt_entrypoints.jobs.relay import OutboxRelay
 from nxt_entrypoints.jobs.settlement_worker import SettlementWorker
 from tests.support.payments_schedules import MAKERS, money_lanes
@@ -45,7 +48,8 @@ _TABLES = """
         n bigint generated always as identity, id text primary key, reference text not null, state text not null,
         status text not null, amount numeric not null, currency text not null, payment_type text);
     create table gateway.refunds (
-        id bigint generated always as identity, gateway_tx_id text not null, amount numeric not null)
+        id bigint generated always as identity, gateway_tx_id text not null, amount numeric not null);
+    create table gateway.tokens (n bigint generated always as identity, token text not null);
 """
 _PAYMENT = "select id, reference, state, status, amount, currency, payment_type from gateway.payments where "
 _SLOW_S = 0.01
@@ -124,6 +128,30 @@ def _refund(number: int, gateway_tx_id: str, amount: Decimal) -> Refund:
     )
 
 
+class SlowVendor:
+    """Makes tokens elsewhere: the same request gives the same token. It writes each down, and answers a while later.
+
+    Args:
+        url: Of the database, as its owner.
+        answer_s: How long the answer takes.
+    """
+
+    vendor_id = "slow"
+    needs_decoder_key = False
+
+    def __init__(self, url: str, answer_s: float) -> None:
+        self._url = url
+        self._answer_s = answer_s
+
+    async def request(self, request: TokenRequest) -> str:
+        """Make a token."""
+        token = TestTokenMaker().make(request)
+        async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
+            await connection.execute("insert into gateway.tokens (token) values (%s)", [token])
+        await asyncio.sleep(self._answer_s)
+        return token
+
+
 def accounts_of(gateway: TableGateway) -> MemoryMerchantAccounts:
     """One merchant account, whose gateway is the table."""
     accounts = MemoryMerchantAccounts()
@@ -131,11 +159,17 @@ def accounts_of(gateway: TableGateway) -> MemoryMerchantAccounts:
     return accounts
 
 
-def start(kind: str, url: str) -> BaseProcess:
-    """Start a process of ours; it is forked from one that has imported everything, so that it works at once."""
+def start(kind: str, url: str, *, vendor_s: float | None = None) -> BaseProcess:
+    """Start a process of ours; it is forked from one that has imported everything, so that it works at once.
+
+    Args:
+        kind: ``SETTLEMENT`` or ``RELAY``.
+        url: Of the database, as its owner.
+        vendor_s: Tokens are made elsewhere, which takes so long; None: in the process.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    process = context.Process(target=_main, args=(kind, url), daemon=True)
+    process = context.Process(target=_main, args=(kind, url, vendor_s), daemon=True)
     process.start()
     return process
 
@@ -145,12 +179,12 @@ def owner_of(process_id: int) -> str:
     return f"relay-{process_id}"
 
 
-def _main(kind: str, url: str) -> None:
+def _main(kind: str, url: str, vendor_s: float | None) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    asyncio.run(_work(kind, url))
+    asyncio.run(_work(kind, url, vendor_s))
 
 
-async def _work(kind: str, url: str) -> None:
+async def _work(kind: str, url: str, vendor_s: float | None) -> None:
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     engine = create_engine(url, pool_size=8)
@@ -166,7 +200,10 @@ async def _work(kind: str, url: str) -> None:
             ),
         )
 
-    top_ups = TopUpCommands(clock=clock, makers=MAKERS)
+    makers: TokenMakers = MAKERS
+    if vendor_s is not None:
+        makers = {CommunicationProtocol.CALIN_LORAWAN: SlowVendor(url, vendor_s)}
+    top_ups = TopUpCommands(clock=clock, makers=makers)
     if kind == SETTLEMENT:
         settle: SettleOrders[SupabaseUnitOfWork] = SettleOrders(
             begin=begin, top_ups=top_ups, clock=clock, wake_ups=wake_ups, batch_size=10
@@ -177,7 +214,13 @@ async def _work(kind: str, url: str) -> None:
         verification = PaymentVerification(begin=begin, accounts=accounts, clock=clock, wake_ups=wake_ups)
         process = ProcessGatewayEvents(begin=begin, verification=verification, clock=clock)
         lanes = money_lanes(
-            begin=begin, process=process, top_ups=top_ups, accounts=accounts, clock=clock, wake_ups=wake_ups
+            begin=begin,
+            process=process,
+            top_ups=top_ups,
+            makers=makers,
+            accounts=accounts,
+            clock=clock,
+            wake_ups=wake_ups,
         )
         run = OutboxRelay(
             queue=PostgresOutboxQueue(engine), lanes=lanes, owner=owner_of(os.getpid()), subscribe=wake_ups.subscribe

@@ -60,12 +60,13 @@ def money_lanes(
     begin: Any,
     process: ProcessGatewayEvents,
     top_ups: Any,
+    makers: TokenMakers = MAKERS,
     accounts: MerchantAccounts,
     clock: Clock,
     wake_ups: WakeUps,
 ) -> Sequence[Lane]:
     """What the relay of the jobs role does with the kinds of tasks that money makes."""
-    complete = CompleteTopUp(begin=begin, clock=clock, makers=MAKERS, wakeups=wake_ups)
+    complete = CompleteTopUp(begin=begin, clock=clock, makers=makers, wakeups=wake_ups)
     handlers = Handlers(
         apply_delivery_events=ApplyDeliveryEvents(begin=begin, clock=clock, wakeups=wake_ups),
         process_gateway_events=process,

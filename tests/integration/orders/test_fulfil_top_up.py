@@ -39,7 +39,7 @@ async def world(relational_url: str) -> AsyncIterator[PostgresWorld]:
 
 
 async def test_it_waits_for_a_tariff_and_keeps_it_with_the_order(world: PostgresWorld) -> None:
-    """[PAY-104] [PAY-109] [PAY-198] tariff 0: gateway-paid is COMPLETED, the command comes after a tariff is set."""
+    """[PAY-104] [PAY-109] [PAY-198] 12: gateway-paid is COMPLETED; the command comes after a tariff is set."""
     order_id = world.one(
         "insert into orders (amount, currency, order_status, sender_wallet_id, receiver_wallet_id)"
         " values (1000, 'NGN', 'PENDING', 968, %s) returning id",

@@ -124,7 +124,7 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[Memory | Stores
 
 
 async def test_who_is_a_lifeline(world: Memory | Stores) -> None:
-    """[PAY-187] [PAY-188] The examples; a second run changes nothing."""
+    """[PAY-187] [PAY-188] [PAY-198] 16: the examples of 18; a second run changes nothing."""
     classify = ClassifyLifelines(begin=world.begin, use=world.use, clock=MemoryClock(NOW))
     assert await classify() == Classified(changed=len(EXPECTED))
     assert await world.verdicts() == EXPECTED

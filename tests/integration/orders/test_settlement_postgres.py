@@ -84,7 +84,7 @@ async def test_the_record_of_an_order_is_never_made_anew(world: PostgresWorld) -
 
 
 async def test_two_purchases_that_together_exceed_a_balance(world: PostgresWorld) -> None:
-    """[PAY-129] [PAY-198] an agent with 1000, two orders of 700, two workers at once, many times over."""
+    """[PAY-129] [PAY-198] 8: an agent with 1000, two orders of 700, two workers at once, many times over."""
     for turn in range(5):
         balance = await world.balance(world.agent_wallet)
         await world.fund(world.agent_wallet, str(Decimal(1000) - balance), key=f"turn-{turn}")

@@ -28,7 +28,7 @@ def issue(kind: str, created: str | None, closed: str | None = None) -> LastIssu
 
 
 def test_the_worked_example() -> None:
-    """[PAY-184] [PAY-186] [PAY-198] 16: five days of loss, 410 in all, the worst of them the first."""
+    """[PAY-184] [PAY-186] [PAY-198] 16: the table of 17: five days of loss, 410 in all, the worst of them the first."""
     a = issue("NO_CREDIT", "2026-03-08T18:00")
     b = issue("NO_CONSUMPTION", "2026-02-20T10:00", "2026-03-02T06:00")
     days = lost_days([a, b], NOW)
@@ -63,7 +63,7 @@ def test_the_worked_example() -> None:
     ],
 )
 def test_the_two_groups(last: LastIssue | None, losing: bool, reference: bool) -> None:
-    """[PAY-182] [PAY-183] The table of examples of PAY 17."""
+    """[PAY-182] [PAY-183] [PAY-198] 16: the second table of 17."""
     assert (is_losing(last, NOW), is_reference(last, NOW)) == (losing, reference)
 
 

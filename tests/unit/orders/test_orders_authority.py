@@ -62,7 +62,7 @@ def test_agents_and_customers_send_from_their_own_wallet_alone() -> None:
 def test_the_platform_sends_from_any_wallet_and_its_finance_from_the_system(
     member_type: MemberType, actor: ActorType, organization: int
 ) -> None:
-    """[PAY-198] case 13: nobody else names the system wallet."""
+    """[PAY-198] 13: nobody else names the system wallet."""
     staff = attrs.evolve(ADMIN, member_type=member_type)
     for caller in (user(staff), key(staff)):
         assert may_send_from(caller, wallet(actor, organization_id=organization))

@@ -67,7 +67,7 @@ def test_kind_grid_tenant_and_visibility(
     grid: int | None,
     organization: int | None,
 ) -> None:
-    """[REL-28] [REL-62] [PAY-41] [PAY-42] [PAY-198] the receiver decides, the sender refines."""
+    """[REL-28] [REL-62] [PAY-41] [PAY-42] [PAY-198] 19: the receiver decides, the sender refines."""
     made = meta(sender, receiver)
     assert (made.order_type, made.is_hidden_from_reporting, made.grid_id, made.organization_id) == (
         kind,
@@ -75,6 +75,34 @@ def test_kind_grid_tenant_and_visibility(
         grid,
         organization,
     )
+
+
+@pytest.mark.parametrize(
+    ("sender", "name", "customer"),
+    [
+        (party(A.AGENT, name="Agent of Kalonda"), "Agent of Kalonda", None),
+        (party(A.METER, name="47001771477"), "47001771477", "Customer of Kalonda"),
+        (party(A.ORGANIZATION, name="Sun Power Ltd"), "Sun Power Ltd", None),
+        (party(A.CONNECTION, name="survey-1"), "survey-1", "Customer of Kalonda"),
+        (party(A.CUSTOMER, name="Customer of Kalonda"), "Customer of Kalonda", None),
+        (SYSTEM, "Banking system", None),
+    ],
+)
+def test_each_row_of_senders(sender: Party, name: str, customer: str | None) -> None:
+    """[PAY-42] [PAY-198] 19: the senders of 6.2."""
+    made = meta(sender, party(A.AGENT))
+    owner = None if sender is SYSTEM else 31
+    assert (made.sender_type, made.sender_name, made.sender_id) == (sender.actor, name, owner)
+    assert made.sender_name_part_2 == customer
+
+
+@pytest.mark.parametrize("actor", [A.AGENT, A.CUSTOMER, A.METER, A.CONNECTION, A.ORGANIZATION])
+def test_each_row_of_receivers(actor: ActorType) -> None:
+    """[PAY-42] [PAY-198] 19: the receivers of 6.2; only meters and connections name a customer beside."""
+    made = meta(SYSTEM, party(actor, name="Receiver"))
+    assert (made.receiver_type, made.receiver_name, made.receiver_id) == (actor, "Receiver", 31)
+    beside = ("Customer of Kalonda", 60) if actor in {A.METER, A.CONNECTION} else (None, None)
+    assert (made.receiver_name_part_2, made.receiver_id_part_2) == beside
 
 
 def test_names_of_a_meter_and_its_customer() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -38,8 +39,14 @@ from nxt_domain.shared.money import Currency
     ],
 )
 def test_energy_is_rounded_up_exactly(amount: str, tariff: str, energy_kwh: str) -> None:
-    """[REL-66] [PAY-108] [PAY-198] the table of 11.3, the decimal example of 0.2, [MET-92]."""
+    """[REL-66] [PAY-108] [PAY-198] 16: the table of 11.3, and the examples of [MET-92]."""
     assert energy_sold(Decimal(amount), Decimal(tariff)) == Decimal(energy_kwh)
+
+
+def test_a_tenth_of_a_kwh_is_not_given_away() -> None:
+    """[PAY-1] [PAY-198] 16: the decimal example of 0.2, which binary doubles get wrong."""
+    assert energy_sold(Decimal("4922.26"), Decimal("703.18")) == Decimal("7.0")
+    assert math.ceil(4922.26 / 703.18 * 10) / 10 == 7.1
 
 
 @given(

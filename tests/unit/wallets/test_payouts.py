@@ -42,7 +42,7 @@ PARTIES: dict[str, Any] = {"payout_id": 9, "grid_id": 5, "organization_id": 7, "
 
 
 def test_the_worked_example() -> None:
-    """[PAY-150] [PAY-154] [PAY-155] [PAY-156] [PAY-198] 16: the table of PAY 14.2, figure by figure."""
+    """[PAY-150] [PAY-154] [PAY-155] [PAY-156] [PAY-198] 16: the table of 14.2, figure by figure."""
     figures = compute(EXAMPLE)
     assert figures.exchange_rate == Decimal("1532.5")
     assert (figures.kwh_rented, figures.kwh_rental) == (Decimal("42.6"), Decimal("620202.75"))
