@@ -63,6 +63,12 @@ def relational_url(postgres_server: str) -> Iterator[str]:
 
 
 @pytest.fixture
+def messaging_url(postgres_server: str) -> Iterator[str]:
+    """A migrated database of the stand-alone messaging plane, of the test's own."""
+    yield from _database(postgres_server, "messaging")
+
+
+@pytest.fixture
 def any_relational_url(any_postgres_server: str) -> Iterator[str]:
     """As relational_url, on the embedded server and on that of NXT_TEST_POSTGRES_URL [R57]."""
     yield from _database(any_postgres_server, "relational")

@@ -41,7 +41,12 @@ def psycopg_url(url: str) -> URL:
 
 
 def create_engine(
-    url: str, *, pool_size: int = 20, application_name: str = "nxt", statement_timeout_ms: int = 15_000
+    url: str,
+    *,
+    pool_size: int = 20,
+    application_name: str = "nxt",
+    statement_timeout_ms: int = 15_000,
+    role: str | None = APPLICATION_ROLE,
 ) -> AsyncEngine:
     """Open a pool whose sessions act as ``nxt_app``, which has no write right on the ledger [R14].
 
@@ -50,9 +55,10 @@ def create_engine(
         pool_size: Connections at most [API-204].
         application_name: Shown in ``pg_stat_activity``.
         statement_timeout_ms: Bound of one statement: 15 s for requests, 5 min for jobs [REL-185].
+        role: What the sessions act as; None: the login itself, on a database that has nothing but its own.
     """
-    options = (
-        f"-c role={APPLICATION_ROLE} -c timezone=UTC -c statement_timeout={statement_timeout_ms}"
+    options = ("" if role is None else f"-c role={role} ") + (
+        f"-c timezone=UTC -c statement_timeout={statement_timeout_ms}"
         " -c lock_timeout=3000 -c idle_in_transaction_session_timeout=60000"
     )
     engine = create_async_engine(

@@ -21,6 +21,7 @@ from nxt_domain.messaging.ports import Intake, MessagingMetrics, NoMetrics
 from nxt_domain.messaging.routing import CANCELLABLE, cancel_result, current_of, ready_queues
 from nxt_domain.messaging.stages import Pipeline, Stage, stage_of
 from nxt_domain.messaging.tuning import DeliveryPolicy, Lanes
+from nxt_domain.shared.outbox import Outbox
 
 _ENQUEUE = text(
     """
@@ -113,7 +114,7 @@ class PostgresMessageStore(PostgresTransaction):
         self.early = PostgresEarlyNews(lambda: self.connection)
 
     @property
-    def outbox(self) -> PostgresOutbox:
+    def outbox(self) -> Outbox:
         """See ``UnitOfWork.outbox``."""
         return PostgresOutbox(self.connection)
 

@@ -12,11 +12,14 @@ from nxt_domain.messaging.model import (
     DeliveryStatus,
     Device,
     DeviceEvent,
+    DeviceMessage,
     EventHalf,
     ExecutionStatus,
     FailureContext,
     FailureRecord,
     HalfKind,
+    NewMessage,
+    Phase,
     RelayNode,
     RequestData,
     Response,
@@ -102,6 +105,53 @@ def _clock_payload(source: Mapping[str, object]) -> SetDate | SetTime:
         return kind(**parts)
     except (TypeError, ValueError) as error:
         raise InvalidInput("requestData.payload is neither a date nor a time") from error
+
+
+def new_message_from_json(value: object) -> NewMessage:
+    """Read the body of an enqueue request [DM-144].
+
+    Raises:
+        InvalidInput: It is not of that shape.
+    """
+    source = object_of(value, "message")
+    phase, request = source.get("phase"), source.get("requestData")
+    return NewMessage(
+        command_type=word_of(CommandType, source.get("commandType"), "commandType"),
+        priority=_number(source.get("priority"), "priority"),
+        plugin_id=text_of(source.get("pluginId"), "pluginId"),
+        device=device_from_json(source.get("device")),
+        request_data=None if request is None else request_data_from_json(request),
+        phase=None if phase is None else word_of(Phase, phase, "phase"),
+        network_id=_optional(source.get("networkId"), _integer, "networkId"),
+        correlation_id=_optional(source.get("correlationId"), text_of, "correlationId"),
+    )
+
+
+def new_message_to_json(message: NewMessage | DeviceMessage, *, with_token: bool = True) -> JsonObject:
+    """Write what is asked of the queue: the body of an enqueue request."""
+    request = message.request_data
+    whole = {
+        "commandType": message.command_type.value,
+        "priority": int(message.priority) if message.priority.is_integer() else message.priority,
+        "pluginId": message.plugin_id,
+        "requestData": None if request is None else request_data_to_json(request, with_token=with_token),
+        "phase": None if message.phase is None else message.phase.value,
+        "correlationId": message.correlation_id,
+        "device": device_to_json(message.device),
+    }
+    return {**_present(whole), "networkId": message.network_id}
+
+
+def message_to_json(message: DeviceMessage) -> JsonObject:
+    """Write a live message as lookups show it; what is internal stays inside [DM-145, DM-146]."""
+    return {
+        "id": message.id,
+        **new_message_to_json(message),
+        "deliveryQueueId": message.delivery_queue_id,
+        "deliveryStatus": message.delivery_status.value,
+        "retryCount": message.retry_count,
+        "failureHistory": [failure_to_json(record) for record in message.failure_history],
+    }
 
 
 def failure_to_json(record: FailureRecord) -> JsonObject:
@@ -300,6 +350,8 @@ def _error_code(value: object) -> int | str | None:
 
 
 def _integer(value: object, path: str) -> int:
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        return int(value)  # 5.0 is whole, however it is written
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidInput(f"{path} must be an integer")
     return value

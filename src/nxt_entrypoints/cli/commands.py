@@ -50,6 +50,7 @@ nxt = LazyGroup(
         "provisioning": _lazy("roles", "provisioning", "Run the provisioning role"),
         "jobs": _lazy("roles", "jobs", "Run the jobs role"),
         "telemetry": _lazy("roles", "telemetry", "Run the telemetry role"),
+        "messaging": _lazy("messaging", "messaging", "Run device messaging alone, with its own database"),
         "run": _lazy("roles", "run", "Run the roles that the configuration names"),
         "config": _lazy("config", "config", "Check and show the configuration"),
         "db": _lazy("db", "db", "Bring the databases to the newest schema, compare them with it"),

@@ -19,9 +19,14 @@ if TYPE_CHECKING:
     from nxt_entrypoints.database.migrate import Plane
 
 _PLANES: tuple[Plane, ...] = ("relational", "telemetry")
+_MESSAGING = "DEVICE_MESSAGING_DATABASE_URL"
 
 _plane_option = click.option(
-    "--plane", type=click.Choice([*_PLANES, "all"]), default="all", show_default=True, help="Which database."
+    "--plane",
+    type=click.Choice([*_PLANES, "messaging", "all"]),
+    default="all",
+    show_default=True,
+    help="Which database.",
 )
 
 
@@ -30,7 +35,8 @@ def db() -> None:
     """Bring the databases to the newest schema, fill a new one, compare them with what they should be.
 
     Addresses come from NXT_DB_* and NXT_TIMESCALE_DB_* (for migrations from DATABASE_* first, so that the
-    owner can be another user), or from a running `nxt up` with --data.
+    owner can be another user), or from a running `nxt up` with --data. The plane "messaging" is the database of
+    stand-alone device messaging; it is left alone unless DEVICE_MESSAGING_DATABASE_URL is set.
     """
 
 
@@ -144,6 +150,12 @@ def downgrade() -> int:
 
 
 def _chosen(plane: str, data: Path | None) -> Iterator[tuple[Plane, str]]:
+    messaging = os.environ.get(_MESSAGING, "").strip() if data is None else ""
+    if plane == "messaging":
+        if not messaging:
+            raise click.UsageError(f"the database of stand-alone messaging is not named: set {_MESSAGING}")
+        yield "messaging", messaging
+        return
     addresses = dict(zip(_PLANES, plane_urls(data), strict=True))
     for name, url in addresses.items():
         if plane not in (name, "all"):
@@ -154,3 +166,5 @@ def _chosen(plane: str, data: Path | None) -> Iterator[tuple[Plane, str]]:
             raise click.UsageError("the time-series database is not named: set NXT_TIMESCALE_DB_*")
         else:
             remark(f"{name}: skipped, since NXT_TIMESCALE_DB_* is not set")
+    if plane == "all" and messaging:
+        yield "messaging", messaging

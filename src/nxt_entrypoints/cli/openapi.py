@@ -23,13 +23,14 @@ from nxt_entrypoints.cli.output import emit, examples, json_option
 )
 @json_option
 def openapi(out: Path, as_json: bool) -> int:
-    """Write openapi-<role>.json for each role, with all capabilities on."""
+    """Write openapi-<role>.json for each role, with all capabilities on, and openapi-messaging.json."""
     from nxt_entrypoints.http.catalogue import openapi_documents  # noqa: PLC0415 - needs the extra
+    from nxt_entrypoints.messaging.openapi import messaging_document  # noqa: PLC0415 - as above
 
     try:
         out.mkdir(parents=True, exist_ok=True)
         written = []
-        for role, document in openapi_documents().items():
+        for role, document in {**openapi_documents(), "messaging": messaging_document()}.items():
             path = out / f"openapi-{role}.json"
             path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
             written.append(str(path))

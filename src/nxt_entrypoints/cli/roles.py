@@ -107,7 +107,7 @@ def serve_roles(roles: tuple[Role, ...] | None, *, log_format: Any, log_level: s
     _report(settings)
     serve: Callable[..., Coroutine[Any, Any, None]]
     serve = importlib.import_module("nxt_entrypoints.roles.run").serve
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(serve(settings, settings.roles, ready=None))
     return 0
 
@@ -128,7 +128,8 @@ def _report(settings: Settings) -> None:
         log.warning(warning)
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return the faster loop where it is installed."""
     if sys.platform == "win32":
         return None
     try:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SAWarning
 from sqlalchemy.types import NullType, TypeEngine
 
 from nxt_adapters.supabase import tables
+from nxt_adapters.supabase.tables import stand_alone
 from nxt_entrypoints.database import guards, scratch
 from nxt_entrypoints.database.definitions import definitions, scripts_of
 from nxt_entrypoints.database.migrate import VERSION_TABLES, Plane, UnknownPlane, connected, head, script_location
@@ -37,6 +38,7 @@ OPTIONAL_INDEXES = {
 _SCHEMAS: Mapping[Plane, set[str | None]] = {
     "relational": {None, "public", "internal", "messaging"},
     "telemetry": {None, "public"},
+    "messaging": {"messaging"},
 }
 
 
@@ -90,7 +92,7 @@ def differences(connection: Connection, plane: Plane) -> list[Difference]:
         return [Difference(kind="revision", name=plane, detail=f"the database has {stands}, expected {newest}")]
     metadata = _metadata(plane)
     found = list(_structure(context, metadata))
-    if plane == "telemetry":
+    if plane != "relational":
         return [*found, *_missing_checks(connection, metadata)]
     expected = definitions(scripts_of(script_location(plane)))
     beyond = [*scratch.findings(connection, metadata, expected), *guards.findings(connection, metadata)]
@@ -100,6 +102,8 @@ def differences(connection: Connection, plane: Plane) -> list[Difference]:
 def _metadata(plane: Plane) -> MetaData:
     if plane == "relational":
         return tables.metadata
+    if plane == "messaging":
+        return stand_alone.metadata
     try:
         module = importlib.import_module("nxt_adapters.timescale.tables")
     except ModuleNotFoundError as error:

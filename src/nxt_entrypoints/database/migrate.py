@@ -24,10 +24,14 @@ from sqlalchemy.pool import NullPool
 import nxt_entrypoints
 from nxt_domain.shared.errors import DomainError, Unavailable
 
-Plane = Literal["relational", "telemetry"]
+Plane = Literal["relational", "telemetry", "messaging"]
 Progress = Callable[[str], None]
 
-VERSION_TABLES: dict[Plane, str] = {"relational": "alembic_version", "telemetry": "alembic_version"}
+VERSION_TABLES: dict[Plane, str] = {
+    "relational": "alembic_version",
+    "telemetry": "alembic_version",
+    "messaging": "alembic_version_messaging",
+}
 _LOCK_TIMEOUT = "5s"
 # Alembic hands the running migration to scripts through module globals.
 _ONE_AT_A_TIME = threading.Lock()

@@ -18,10 +18,10 @@ from nxt_entrypoints.http.guards import Gate
 from nxt_entrypoints.http.observation import metrics_of
 from nxt_entrypoints.http.once import Once
 from nxt_entrypoints.http.openapi import openapi_document
-from nxt_entrypoints.http.operations import Operations, Readiness
+from nxt_entrypoints.http.operations import DOCUMENT_PATH, PAGE_PATH, Operations, Readiness
 from nxt_entrypoints.http.rate_limit import METER_SEARCH, PUBLIC_ORDERS, SIGN_IN, LocalRateLimiter, RateLimiter
 from nxt_entrypoints.http.router import Router
-from nxt_entrypoints.http.routes import Route
+from nxt_entrypoints.http.routes import Dialect, Route
 from nxt_entrypoints.http.schemas import JsonDict
 
 
@@ -49,6 +49,23 @@ class HttpSettings:
         return dict.fromkeys((PUBLIC_ORDERS, METER_SEARCH, SIGN_IN), self.public_requests_per_minute)
 
 
+@attrs.frozen(kw_only=True)
+class Contract:
+    """The contract of an application that is none of the roles [R40].
+
+    Attributes:
+        dialect: How its refusals look.
+        document: Its OpenAPI document.
+        document_path: Where that is shown.
+        page_path: Where its human page is shown.
+    """
+
+    dialect: Dialect
+    document: JsonDict
+    document_path: str
+    page_path: str
+
+
 def build_app(
     role: str,
     routes: Sequence[Route],
@@ -60,6 +77,7 @@ def build_app(
     limiter: RateLimiter | None = None,
     registry: CollectorRegistry | None = None,
     idempotency_keys: IdempotencyKeys | None = None,
+    contract: Contract | None = None,
 ) -> web.Application:
     """Build the application of a role: its routes and the operational endpoints.
 
@@ -73,15 +91,23 @@ def build_app(
         limiter: Counts calls of limited routes; None: in this process only.
         registry: Figures of the process, shown at ``/metrics``; None: a fresh one.
         idempotency_keys: Requests that named themselves; None: names are ignored.
+        contract: Where the application has one of its own; None: that of all roles.
 
     Raises:
         ValueError: Two routes coincide, or a network is malformed.
     """
     settings = settings or HttpSettings()
     registry = registry or CollectorRegistry()
-    operations = Operations(readiness=readiness or Readiness(), registry=registry, is_hibernated=settings.is_hibernated)
+    operations = Operations(
+        readiness=readiness or Readiness(),
+        registry=registry,
+        is_hibernated=settings.is_hibernated,
+        document_path=DOCUMENT_PATH if contract is None else contract.document_path,
+        page_path=PAGE_PATH if contract is None else contract.page_path,
+    )
     served = (*_enabled(routes, settings), *operations.routes())
-    operations.describe(openapi_document(role, served, version=software_version()))
+    document = openapi_document(role, served, version=software_version()) if contract is None else contract.document
+    operations.describe(document)
     dispatcher = Dispatcher(
         role=role,
         router=Router(served),
@@ -92,6 +118,7 @@ def build_app(
         once=None if idempotency_keys is None else Once(idempotency_keys),
         cors=None if settings.cors_origins is None else Cors(settings.cors_origins),
         trusted_proxies=networks(settings.trusted_proxies),
+        dialect=None if contract is None else contract.dialect,
     )
 
     @web.middleware

@@ -41,6 +41,7 @@ from nxt_entrypoints.http.routes import Dialect, RequestFacts, Route
 REQUEST_ID_HEADER = "X-Request-Id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _SERVER = "nxt"
+NULL_CHARACTERS = "null characters are not allowed"
 
 _log = structlog.get_logger("nxt.http")
 
@@ -58,6 +59,7 @@ class Dispatcher:
         once: For requests with an idempotency key; None: the role ignores keys.
         cors: None: the role sends no CORS headers [API-35].
         trusted_proxies: From which peers ``X-Forwarded-For`` is believed.
+        dialect: How all paths answer that have no dialect of their own; None: as the role's API does.
     """
 
     role: str
@@ -69,6 +71,7 @@ class Dispatcher:
     once: Once | None = None
     cors: Cors | None = None
     trusted_proxies: Sequence[Network] = ()
+    dialect: Dialect | None = None
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request; whatever happens, there is an answer and a log line."""
@@ -91,6 +94,7 @@ class Dispatcher:
             client_address=client_address(
                 request.remote, request.headers.getall("X-Forwarded-For", ()), self.trusted_proxies
             ),
+            dialect=self.dialect,
         )
 
     async def _answer(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
@@ -114,7 +118,7 @@ class Dispatcher:
         return web.Response(status=204, headers={**headers, **cors.preflight(request.headers)})
 
     def _no_route(self, request: web.Request, exchange: Exchange) -> DomainError:
-        exchange.dialect = self.router.dialect_at(request.rel_url.raw_path)
+        exchange.dialect = self.router.dialect_at(request.rel_url.raw_path) or self.dialect
         if exchange.dialect is not None:
             return exchange.dialect.no_method
         return NotFound(f"Cannot {request.method} {request.rel_url.raw_path}", code="NO_SUCH_ROUTE")
@@ -156,7 +160,13 @@ class Dispatcher:
         raw: bytes,
         upload: Upload | None,
     ) -> dict[str, object]:
-        facts = RequestFacts(request_id=exchange.request_id, client_address=exchange.client_address, raw_body=raw)
+        facts = RequestFacts(
+            request_id=exchange.request_id,
+            client_address=exchange.client_address,
+            raw_body=raw,
+            headers=request.headers,
+            query=request.query,
+        )
         context = {"caller": exchange.principal, "services": self.services, "facts": facts, "upload": upload}
         return {
             name: context[name] if name in context else _read_input(name, kind, request, raw, path)
@@ -173,16 +183,15 @@ class Dispatcher:
     ) -> web.StreamResponse:
         status = status_of(error, overrides)
         if exchange.dialect is not None:
-            return await _in_dialect(request, exchange.dialect, headers, error, status)
+            response = await _in_dialect(request, exchange.dialect, headers, error, status)
+            return _closed_if_unread(response, error)
         if not is_told(error, status, overrides):
             return await self._confess(request, exchange, headers, error)
         if status >= 500:
             _log.warning("answered with a failure", status=status, code=error.code, exc_info=error)
         body = error_body(error, status=status, request_id=exchange.request_id)
         response = await respond(request, body, status=status, headers={**headers, **error_headers(error, status)})
-        if isinstance(error, BodyTooLarge | BodyIncomplete):
-            response.force_close()  # what is left of the body must not be taken for the next request
-        return response
+        return _closed_if_unread(response, error)
 
     async def _confess(
         self, request: web.Request, exchange: Exchange, headers: Mapping[str, str], error: Exception
@@ -194,6 +203,12 @@ class Dispatcher:
             return await _in_dialect(request, exchange.dialect, headers, DomainError(INTERNAL_MESSAGE), 500)
         body = error_body(DomainError(""), status=500, request_id=exchange.request_id, is_expected=False)
         return await respond(request, body, status=500, headers=headers)
+
+
+def _closed_if_unread(response: web.StreamResponse, error: DomainError) -> web.StreamResponse:
+    if isinstance(error, BodyTooLarge | BodyIncomplete):
+        response.force_close()  # what is left of the body must not be taken for the next request
+    return response
 
 
 async def _in_dialect(
@@ -226,7 +241,7 @@ def _read_input(name: str, kind: type[Any], request: web.Request, raw: bytes, pa
 
 def _texts(values: Mapping[str, str]) -> dict[str, str]:
     if any("\x00" in value for value in values.values()):
-        raise InvalidInput("null characters are not allowed")
+        raise InvalidInput(NULL_CHARACTERS)
     return dict(values)
 
 

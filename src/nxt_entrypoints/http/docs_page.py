@@ -35,11 +35,12 @@ _LIMITS: Mapping[str, str] = {
 }
 
 
-def docs_page(document: Mapping[str, Any]) -> str:
+def docs_page(document: Mapping[str, Any], *, document_path: str = "/openapi.json") -> str:
     """Render an OpenAPI document.
 
     Args:
         document: As ``openapi_document`` makes it.
+        document_path: Where it is shown as it is.
     """
     info = document["info"]
     title = escape(f"{info['title']} {info['version']}")
@@ -49,7 +50,7 @@ def docs_page(document: Mapping[str, Any]) -> str:
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>\n'
         f"<body><h1>{title}</h1><p>{_prose(info.get('description', ''))}</p>"
-        f'<p>Machine-readable: <a href="/openapi.json">openapi.json</a></p>\n'
+        f'<p>Machine-readable: <a href="{escape(document_path)}">{escape(document_path[1:])}</a></p>\n'
         f"<nav>{' '.join(_link(tag) for tag in [*groups, 'Schemas'])}</nav>\n{body}\n</body></html>\n"
     )
 

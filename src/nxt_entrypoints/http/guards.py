@@ -33,6 +33,7 @@ class Gate:
         key: For ``user_or_key``.
         service: For ``internal``.
         data: For ``data_key``.
+        shared_key: For ``shared_key``; None or empty: such routes are open.
         ingress_key: The network server's shared key, for routes that accept it; None: none.
         open_routes: ``security.legacyOpenRoutes``: they answer without credential, too, and then know no caller.
     """
@@ -41,6 +42,7 @@ class Gate:
     key: AuthenticateKey | None = None
     service: AuthenticateService | None = None
     data: AuthenticateDataReader | None = None
+    shared_key: str | None = attrs.field(default=None, repr=False)
     ingress_key: str | None = attrs.field(default=None, repr=False)
     open_routes: frozenset[str] = frozenset()
 
@@ -62,6 +64,9 @@ class Gate:
                 return await _require(self.service)(headers.get(API_KEY_HEADER))
             case Guard.DATA_KEY:
                 return await self._data_reader(headers)
+            case Guard.SHARED_KEY:
+                self._check_shared(headers.get("Authorization"))
+                return None
             case Guard.USER:
                 return await self.authenticate(token=bearer_token(headers.get("Authorization")), key=None)
             case Guard.USER_OR_KEY:
@@ -78,6 +83,12 @@ class Gate:
         if key:
             return await _require(self.key)(key)
         raise Unauthenticated("Unauthorized")
+
+    def _check_shared(self, authorization: str | None) -> None:
+        """Compare in constant time; the scheme in any case, then exactly one blank [DM-142]."""
+        scheme, _, presented = (authorization or "").partition(" ")
+        if self.shared_key and not (scheme.lower() == "bearer" and same_secret(presented, self.shared_key)):
+            raise Unauthenticated("Unauthorized")
 
     async def _user_or_key(self, route: Route, headers: Mapping[str, str]) -> Principal | None:
         token = bearer_token(headers.get("Authorization"))

@@ -23,6 +23,7 @@ _SECURITY: Mapping[Guard, list[dict[str, list[str]]]] = {
     Guard.USER_OR_KEY: [{"userToken": []}, {"apiKey": []}],
     Guard.INTERNAL: [{"apiKey": []}],
     Guard.DATA_KEY: [{"dataKey": []}],
+    Guard.SHARED_KEY: [{"sharedKey": []}],
     Guard.USER: [{"userToken": []}],
 }
 _SCHEMES: Mapping[str, JsonDict] = {

@@ -20,6 +20,8 @@ Probe = Callable[[], Awaitable[None]]
 """Touches something the role needs; raises when it is not there."""
 
 PROBE_TIMEOUT_S = 1.0
+DOCUMENT_PATH = "/openapi.json"
+PAGE_PATH = "/docs"
 
 _log = structlog.get_logger("nxt.http")
 
@@ -77,9 +79,21 @@ class Operations:
         readiness: Of the role.
         registry: Figures to show.
         is_hibernated: The role idles [API-202].
+        document_path: Where the OpenAPI document is shown.
+        page_path: Where its human page is shown.
     """
 
-    def __init__(self, *, readiness: Readiness, registry: CollectorRegistry, is_hibernated: bool) -> None:
+    def __init__(
+        self,
+        *,
+        readiness: Readiness,
+        registry: CollectorRegistry,
+        is_hibernated: bool,
+        document_path: str = DOCUMENT_PATH,
+        page_path: str = PAGE_PATH,
+    ) -> None:
+        self._document_path = document_path
+        self._page_path = page_path
         self._readiness = readiness
         self._registry = registry
         self._is_hibernated = is_hibernated
@@ -89,7 +103,7 @@ class Operations:
     def describe(self, document: Mapping[str, Any]) -> None:
         """Take the OpenAPI document that is shown; these endpoints are part of it."""
         self._document = encode(document)
-        self._page = docs_page(document).encode()
+        self._page = docs_page(document, document_path=self._document_path).encode()
 
     def routes(self) -> tuple[Route, ...]:
         """Declare the endpoints, all public."""
@@ -97,8 +111,8 @@ class Operations:
             _get("/healthz", "Is the process alive?")(self.healthz),
             _get("/readyz", "Can the role do its work?", answers={503: "Something it needs is away."})(self.readyz),
             _get("/metrics", "Figures in Prometheus' text format.", produces="text/plain")(self.metrics),
-            _get("/openapi.json", "This document.", produces="application/json")(self.openapi),
-            _get("/docs", "The human page of this document.", produces="text/html")(self.docs),
+            _get(self._document_path, "This document.", produces="application/json")(self.openapi),
+            _get(self._page_path, "The human page of this document.", produces="text/html")(self.docs),
         )
 
     async def healthz(self) -> dict[str, bool]:

@@ -34,6 +34,8 @@ class Guard(StrEnum):
     USER_OR_KEY = "user_or_key"
     INTERNAL = "internal"
     DATA_KEY = "data_key"
+    SHARED_KEY = "shared_key"
+    """One key that all callers have, as bearer token; open while there is none [DM-142]."""
     USER = "user"
     """A signed-in user of any kind; the use case judges who it is."""
 
@@ -46,16 +48,22 @@ class RequestFacts:
         request_id: As in the log and the answer.
         client_address: The last untrusted hop [R8].
         raw_body: The bytes that were received, for signatures.
+        headers: As received; look-ups ignore case.
+        query: As received; of a repeated parameter, looking up gives the first value.
     """
 
     request_id: str
     client_address: str
     raw_body: bytes
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    query: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)
 class Dialect:
     """How paths answer that keep the habits of another system; they stand in no document of the role's.
+
+    A whole application may have one: then its own document is its business, too.
 
     Attributes:
         headers: On every answer.

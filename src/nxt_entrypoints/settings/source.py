@@ -43,21 +43,29 @@ class Source:
     problem: Problem | None = None
 
 
-def resolve(environ: Mapping[str, str], fetch: Callable[[str], str] | None = None) -> Source:
-    """Read the artifact named by the environment, or the bundled default."""
+def resolve(
+    environ: Mapping[str, str], fetch: Callable[[str], str] | None = None, *, prefix: str = "NXT_CONFIG"
+) -> Source:
+    """Read the document named by the environment, or the bundled default.
+
+    Args:
+        environ: The environment.
+        fetch: Reads an address; for tests.
+        prefix: Of the three names, which end in ``_JSON``, ``_URL`` and ``_PATH``.
+    """
     for name, read in (
-        ("NXT_CONFIG_JSON", str),
-        ("NXT_CONFIG_URL", fetch or _fetch),
-        ("NXT_CONFIG_PATH", _read_file),
+        (f"{prefix}_JSON", str),
+        (f"{prefix}_URL", fetch or _fetch),
+        (f"{prefix}_PATH", _read_file),
     ):
         value = environ.get(name, "").strip()
         if value:
             return _load(name, value, read)
-    return _parsed("bundled default", "NXT_CONFIG_JSON", BUNDLED)
+    return _parsed("bundled default", f"{prefix}_JSON", BUNDLED)
 
 
 def _load(name: str, value: str, read: Callable[[str], str]) -> Source:
-    shown = name if name == "NXT_CONFIG_JSON" else f"{name}={_without_credentials(value)}"
+    shown = name if name.endswith("_JSON") else f"{name}={_without_credentials(value)}"
     try:
         text = read(value)
     except (OSError, ValueError) as error:

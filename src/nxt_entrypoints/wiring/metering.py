@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import attrs
-
 from nxt_adapters.chirpstack import (
     DEFAULT_POLICY,
     PLUGIN_ID,
@@ -19,16 +17,15 @@ from nxt_adapters.nxt_sts import NxtStsSettings, NxtStsVendor
 from nxt_domain.grids.model import CommunicationProtocol
 from nxt_domain.messaging.plugins import PluginSet
 from nxt_domain.messaging.ports import Intake, PushPlugin
-from nxt_domain.messaging.retry import RetryPolicy
-from nxt_domain.messaging.tuning import DeliveryPolicy, Tuning
+from nxt_domain.messaging.tuning import DeliveryPolicy
 from nxt_domain.meters.use_cases.top_ups import TokenMakers
 from nxt_domain.tokens.native import NativeTokenMaker
 from nxt_domain.tokens.ports import LocalTokenMaker, TokenVendor
 from nxt_domain.tokens.sts import BaseDate
 from nxt_domain.tokens.test_vendor import TestTokenMaker
-from nxt_entrypoints.settings.artifact import DeviceAdapter
 from nxt_entrypoints.settings.policy import call_policy
 from nxt_entrypoints.settings.settings import Settings
+from nxt_entrypoints.wiring.tuning import policy_of, tuning_of
 
 _CHIRPSTACK_IDS = frozenset({"calin-chirpstack", "calin-lorawan"})
 
@@ -62,7 +59,7 @@ def plugins(settings: Settings, chirpstack: ChirpStackApi | None) -> PluginSet:
     push: list[PushPlugin] = [] if chirpstack is None else [ChirpStackNetworkServer(chirpstack)]
     adapters = metering.device_adapters if metering.enabled else ()
     own = next((adapter for adapter in adapters if adapter.provider in _CHIRPSTACK_IDS), None)
-    tunings = {} if own is None else {PLUGIN_ID: _tuning(own)}
+    tunings = {} if own is None else {PLUGIN_ID: tuning_of(own.tuning)}
     return PluginSet.of(push=push, tunings=tunings)
 
 
@@ -80,17 +77,7 @@ def uses_chirpstack(settings: Settings) -> bool:
 
 def delivery_policy(settings: Settings) -> DeliveryPolicy:
     """Read what holds for messages of all plug-ins."""
-    delivery = settings.artifact.capabilities.metering.messaging.delivery
-    return DeliveryPolicy(
-        retry=RetryPolicy(
-            max_retries=delivery.max_retries,
-            base_delay_ms=delivery.retry_base_delay_ms,
-            multiplier=delivery.retry_backoff_multiplier,
-            max_delay_ms=delivery.retry_max_delay_ms,
-        ),
-        message_ttl_s=delivery.message_ttl_seconds,
-        archive_days=delivery.archive_days,
-    )
+    return policy_of(settings.artifact.capabilities.metering.messaging.delivery)
 
 
 def token_makers(settings: Settings) -> TokenMakers:
@@ -111,8 +98,3 @@ async def close_makers(makers: TokenMakers) -> None:
     for maker in set(makers.values()):
         if isinstance(maker, NxtStsVendor):
             await maker.close()
-
-
-def _tuning(adapter: DeviceAdapter) -> Tuning:
-    given = attrs.asdict(adapter.tuning)
-    return Tuning(**{name: value for name, value in given.items() if value is not None})

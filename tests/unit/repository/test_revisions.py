@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from nxt_entrypoints.database.migrate import Plane, script_location
 
 
-@pytest.mark.parametrize("plane", ["relational", "telemetry"])
+@pytest.mark.parametrize("plane", ["relational", "telemetry", "messaging"])
 def test_revisions_follow_each_other(plane: Plane) -> None:
     """[REL-173] Two branches that took the same number are noticed before they meet in a database."""
     config = Config()

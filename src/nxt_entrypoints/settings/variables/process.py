@@ -104,6 +104,15 @@ CALLS = (
     variable("TIAMAT_API_KEY", "PJT", _SPLIT, "API key of calls into the API role", secret=True),
 )
 
+MESSAGING = (
+    variable("DEVICE_MESSAGING_API_KEY", "", _OPT, "stand-alone messaging: key of its command routes", secret=True),
+    variable("DEVICE_MESSAGING_WEBHOOK_SECRET", "", _OPT, "stand-alone messaging: signs its events", secret=True),
+    variable("DEVICE_MESSAGING_DATABASE_URL", "", _OPT, "`nxt messaging`: its database", _POSTGRES, secret=True),
+    variable("DEVICE_MESSAGING_CONFIG_JSON", "", _OPT, "`nxt messaging`: its document, as JSON"),
+    variable("DEVICE_MESSAGING_CONFIG_URL", "", _OPT, "`nxt messaging`: address of its document", Url()),
+    variable("DEVICE_MESSAGING_CONFIG_PATH", "", _OPT, "`nxt messaging`: file that holds its document"),
+)
+
 OVERRIDES = (
     variable(
         "PLATFORM_ORGANIZATION_ID",
@@ -121,4 +130,4 @@ OVERRIDES = (
     variable("LOST_REVENUE_PUBLIC", "*", _OPT, "true: GET /lost-revenue/{id} needs no credential", Flag()),
 )
 
-PROCESS: tuple[Variable, ...] = (*SOURCE, *PORTS, *STORES, *IDENTITY, *CALLS, *OVERRIDES)
+PROCESS: tuple[Variable, ...] = (*SOURCE, *PORTS, *STORES, *IDENTITY, *CALLS, *MESSAGING, *OVERRIDES)

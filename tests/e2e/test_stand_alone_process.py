@@ -1,0 +1,77 @@
+"""``nxt messaging`` as a real process on a real database, killed between the steps of a command's life."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+from tests.support.stand_alone import BEARER, SECRET, Adopter, ServiceProcess, command, environment
+from tests.support.waiting import until
+
+from nxt_domain.messaging.webhooks import is_signed
+
+SUCCESS = {"status": "EXECUTION_SUCCESS", "data": {"voltage": 229.87, "phase": "B"}}
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[ClientSession]:
+    async with ClientSession() as session:
+        yield session
+
+
+async def test_a_command_outlives_its_process(messaging_url: str, http: ClientSession) -> None:
+    """[DM-1] [DM-2] [DM-3] [DM-154] [DM-173] Acknowledged is durable: one send, one end, told once each, in order."""
+    async with Adopter() as adopter:
+        webhook = {"url": adopter.url, "baseDelayMs": 100}
+        service = ServiceProcess(environment(messaging_url, eventWebhook=webhook))
+        await service.start()
+        try:
+            answer = await http.post(f"{service.url}/message/enqueue", json=command(), headers=BEARER)
+            assert answer.status == 201
+            message = await until(lambda: _handed_over(http, service), 10, "the message is handed over")
+            await until(lambda: _told(adopter, 1), 10, "the first event")
+            await service.kill()
+
+            await service.start()
+            assert (await _look_up(http, service))["deliveryQueueId"] == message["deliveryQueueId"]
+            adopter.statuses = [503]  # what it is told next is told again
+            event = {
+                "deliveryQueueId": message["deliveryQueueId"],
+                "deliveryStatus": "DELIVERY_SUCCESSFUL",
+                "device": message["device"],
+                "response": SUCCESS,
+            }
+            assert (await http.post(f"{service.url}/ingress/stub-push", json=event)).status == 204
+            await service.kill()
+
+            await service.start()
+            await until(lambda: _told(adopter, 2), 75, "the end is told by whoever comes after")
+            assert (await http.get(f"{service.url}/message/4211", headers=BEARER)).status == 404
+            assert (await http.post(f"{service.url}/ingress/stub-push", json=event)).status == 204
+            await asyncio.sleep(0.5)
+            assert await service.stop() == 0
+        finally:
+            await service.stop()
+        assert adopter.told("4211") == ["SENT_TO_NS", "DELIVERY_SUCCESSFUL"]
+        last = adopter.events[-1]
+        assert last["message"]["response"] == SUCCESS
+        assert all(is_signed(SECRET, body, headers["X-Device-Messaging-Signature"]) for body, headers in adopter.posts)
+
+
+async def _look_up(http: ClientSession, service: ServiceProcess) -> dict[str, Any]:
+    answer = await http.get(f"{service.url}/message/4211", headers=BEARER)
+    assert answer.status == 200
+    found: dict[str, Any] = await answer.json()
+    return found
+
+
+async def _handed_over(http: ClientSession, service: ServiceProcess) -> dict[str, Any] | None:
+    message = await _look_up(http, service)
+    return message if message["deliveryStatus"] == "DELIVERED_TO_NS" else None
+
+
+async def _told(adopter: Adopter, count: int) -> bool:
+    return len({event["eventId"] for event in adopter.events}) >= count and not adopter.statuses
