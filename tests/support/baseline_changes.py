@@ -108,6 +108,9 @@ NEW_TABLES_BEYOND = {
     "internal.intent_inbox",
     "internal.secret_inbox",
     "internal.suspense_resolutions",
+    # [PAY-40]
+    "internal.take_over",
+    "internal.take_over_remarks",
     "messaging.device_messages",
     "messaging.admission",
     "messaging.event_halves",

@@ -55,6 +55,9 @@ _KINDS: tuple[tuple[str, AccountKind], ...] = (
 DISBURSEMENTS = "external:disbursement"
 """Money paid out to owners of grids [PAY-166]."""
 
+OPENING = "opening:migration"
+"""Takes up what the rows of a predecessor can't explain [PAY-40]."""
+
 
 class IncomeKind(StrEnum):
     """What the platform earns, and what rounding and approval leave over."""

@@ -13,6 +13,7 @@ import click
 from nxt_entrypoints.cli.options import data_option
 from nxt_entrypoints.cli.output import emit, examples, json_option, remark
 from nxt_entrypoints.cli.running import relational_url
+from nxt_entrypoints.cli.take_over import take_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -114,6 +115,9 @@ def statement(wallet_id: int, limit: int, after: int | None, data: Path | None, 
         return 1
     emit(attrs.asdict(account), as_json=as_json, lines=lambda: _statement_lines(account))
     return 0 if account.posted == account.balance else 1
+
+
+ledger.add_command(take_over)
 
 
 def _step(step: Step) -> str:

@@ -72,6 +72,7 @@ from nxt_adapters.supabase.tables.short_lived import (
     solcast_cache,
     ussd_session_hops,
 )
+from nxt_adapters.supabase.tables.take_over import take_over, take_over_remarks
 from nxt_adapters.supabase.tables.tokens import meter_secrets, secret_inbox, secrets, sts_tokens
 from nxt_adapters.supabase.tables.work import (
     idempotency_keys,
@@ -162,6 +163,8 @@ __all__ = [
     "solcast_cache",
     "sts_tokens",
     "suspense_resolutions",
+    "take_over",
+    "take_over_remarks",
     "transactions",
     "ussd_session_hops",
     "ussd_sessions",
