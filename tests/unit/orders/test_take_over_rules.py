@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.predecessor import InMemory
 
@@ -48,6 +48,7 @@ def _written(
     return old
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(orders=st.lists(st.one_of(ORDER, PAIR), max_size=12), limit=st.integers(1, 5))
 def test_books_hold_together_whatever_the_rows_say(
     orders: list[tuple[float, tuple[int | None, int | None], str, list[tuple[int | None, float]]]], limit: int
