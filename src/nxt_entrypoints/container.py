@@ -29,6 +29,7 @@ from nxt_adapters.supabase.secret_store import PostgresSecretStore
 from nxt_adapters.supabase.unit_of_work import SupabaseReading, SupabaseUnitOfWork
 from nxt_adapters.supabase.wakeups import PostgresWakeUps
 from nxt_adapters.system.clock import SystemClock
+from nxt_adapters.timescale.business import TimescaleBusinessRows
 from nxt_adapters.timescale.connection_use import TimescaleConnectionUse
 from nxt_adapters.timescale.exchange_rates import TimescaleRateRows
 from nxt_adapters.timescale.pool import create_series_pool
@@ -62,6 +63,7 @@ from nxt_domain.orders.use_cases.verification import PaymentVerification
 from nxt_domain.orders.use_cases.verify_order import VerifyOrder
 from nxt_domain.shared.chain_audit_log import ChainAuditLog, VerifyAuditLog
 from nxt_domain.shared.ids import UlidFactory
+from nxt_domain.telemetry.use_cases.snapshot_business import SnapshotBusiness
 from nxt_domain.telemetry.use_cases.snapshot_rates import SnapshotRates
 from nxt_entrypoints.api.own_orders import VerifyOwnOrder
 from nxt_entrypoints.background import Background
@@ -276,6 +278,12 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         dashboard_url=dashboard_url,
         organization_ids=artifact.integrations.revenue_reports.organization_ids,
+    )
+    snapshot_business = providers.Singleton(
+        SnapshotBusiness,
+        begin=begin,
+        rows=providers.Singleton(TimescaleBusinessRows, series_pool),
+        clock=clock,
     )
     exchange_rates = providers.Singleton(rates.exchange_rates, settings)
     snapshot_rates = providers.Singleton(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 
 from nxt_adapters.memory.audit_chain import MemoryAuditChain
 from nxt_adapters.memory.bot import MemoryTopUpNotices
+from nxt_adapters.memory.business import MemoryBusinessFigures
 from nxt_adapters.memory.database import MemoryClock, MemoryDatabase, MemoryTransaction
 from nxt_adapters.memory.exchange_rates import MemoryReportedGrids
 from nxt_adapters.memory.grids import MemoryGridTwins
@@ -72,6 +73,7 @@ class MemoryUnitOfWork(MemoryPayments):
         self.lifelines = MemoryLifelines(database)
         self.reported_grids = MemoryReportedGrids(database)
         self.top_up_notices = MemoryTopUpNotices(database)
+        self.business_figures = MemoryBusinessFigures(database)
         self.job_units = MemoryJobUnits(database)
         self.mails = MemoryMails(database)
         self.revenue_figures = MemoryRevenueFigures(database)

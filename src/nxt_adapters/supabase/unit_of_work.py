@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from nxt_adapters.supabase.account_register import PostgresAccountRegister
 from nxt_adapters.supabase.audit import PostgresAuditTrail
 from nxt_adapters.supabase.audit_chain import PostgresAuditChain
+from nxt_adapters.supabase.business import PostgresBusinessFigures
 from nxt_adapters.supabase.chat_accounts import PostgresChatAccounts
 from nxt_adapters.supabase.decoder_keys import PostgresDecoderKeys
 from nxt_adapters.supabase.gateway_charges import PostgresCharges
@@ -164,6 +165,11 @@ class SupabaseUnitOfWork(PostgresTransaction):
     def mails(self) -> PostgresMails:
         """Reports by e-mail."""
         return PostgresMails(self.connection)
+
+    @cached_property
+    def business_figures(self) -> PostgresBusinessFigures:
+        """What grids are as businesses."""
+        return PostgresBusinessFigures(self.connection)
 
     @cached_property
     def reported_grids(self) -> PostgresReportedGrids:

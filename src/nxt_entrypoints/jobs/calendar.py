@@ -41,6 +41,8 @@ CALENDAR = (
 )
 
 OF_TELEMETRY = (
+    # Due at one o'clock; what was missed is made up for within half a day [TEL-66, TEL-133].
+    ScheduledJob(name="grid-business-1-d", cron="0 1-12 * * *", deadline=timedelta(minutes=30)),
     # Due at one o'clock; what could not be had is asked for again every hour [PAY-167, PAY-169].
     ScheduledJob(name="exchange-rate-snapshot", cron="0 * * * *", deadline=timedelta(minutes=30)),
 )

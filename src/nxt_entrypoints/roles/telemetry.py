@@ -106,6 +106,8 @@ def _follow_plants(process: Process) -> None:
 def _jobs(process: Process) -> Mapping[str, JobFunction]:
     """Find what this deployment runs of the role's calendar."""
     found: dict[str, JobFunction] = {}
+    if process.settings.artifact.capabilities.payments.enabled:
+        found["grid-business-1-d"] = process.container.snapshot_business()
     if rates.is_configured(process.settings):
         process.on_close(process.container.exchange_rates().close)
         found["exchange-rate-snapshot"] = process.container.snapshot_rates()
