@@ -108,10 +108,11 @@ class PostgresMessageStore(PostgresTransaction):
 
     def __init__(self, engine: AsyncEngine, metrics: MessagingMetrics | None = None) -> None:
         super().__init__(engine)
-        reader = Reader(lambda: self.connection, metrics or NoMetrics())
+        metrics = metrics or NoMetrics()
+        reader = Reader(lambda: self.connection, metrics)
         self.claims = PostgresClaims(reader)
         self.rows = PostgresRows(reader)
-        self.early = PostgresEarlyNews(lambda: self.connection)
+        self.early = PostgresEarlyNews(lambda: self.connection, metrics)
 
     @property
     def outbox(self) -> Outbox:

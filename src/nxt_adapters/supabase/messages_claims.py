@@ -62,7 +62,8 @@ _OPEN_QUEUES = text(
         returning ready_queue
     ), open as (
         select a.ready_queue from keys join messaging.admission a using (ready_queue)
-        where (a.last_claim_at is null or a.last_claim_at + :interval <= clock_timestamp())
+        where (a.last_claim_at is null or a.last_claim_at + :interval <= clock_timestamp()
+                or a.last_claim_at > clock_timestamp() + :interval)
             and (:max_in_flight = 0 or :max_in_flight > (
                 select count(*) from messaging.device_messages h
                 where h.ready_queue = a.ready_queue and h.holds_slot))
@@ -93,6 +94,7 @@ _CLAIM = text(
         from unnest(cast(:queues as text[])) with ordinality as chosen (ready_queue, place)
         join messaging.admission a using (ready_queue)
         where a.last_claim_at is null or a.last_claim_at + :interval <= statement_timestamp()
+            or a.last_claim_at > statement_timestamp() + :interval
         order by chosen.place
     ), taken as (
         select next.id from open cross join lateral (

@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_domain.messaging.model import DeviceEvent, EventHalf, HalfKind
+from nxt_domain.messaging.ports import MessagingMetrics
 from nxt_domain.messaging.wire import event_from_json, event_to_json, half_from_json, half_to_json
+from nxt_domain.shared.errors import InvalidInput
+
+_log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
 
 HALF_LIFE = timedelta(seconds=10)
 PARKED_LIFE = timedelta(seconds=60)
@@ -82,17 +88,20 @@ class PostgresEarlyNews:
 
     Args:
         connection: Gives the open transaction's connection.
+        metrics: Counts news that can't be read; they are dropped, since they would hold up what they belong to [DM-15].
     """
 
-    def __init__(self, connection: Callable[[], AsyncConnection]) -> None:
+    def __init__(self, connection: Callable[[], AsyncConnection], metrics: MessagingMetrics) -> None:
         self._connection = connection
+        self._metrics = metrics
 
     async def pair(self, halves: Sequence[EventHalf]) -> Sequence[DeviceEvent]:
         """See ``EarlyNews.pair``."""
         ids = list({half.deduplication_id for half in halves})
         await self._connection().execute(_LOCK_PAIRS, {"ids": ids})
         stored = await self._connection().execute(_TAKE_HALVES, {"ids": ids})
-        waiting = {_key(half): half for half in map(_half, filter(lambda row: row.is_fresh, stored))}
+        fresh = self._read(_half, [row for row in stored if row.is_fresh])
+        waiting = {_key(half): half for half in fresh}
         whole: list[DeviceEvent] = []
         for half in halves:
             other = waiting.pop((half.deduplication_id, _opposite(half.kind)), None)
@@ -121,12 +130,26 @@ class PostgresEarlyNews:
     async def take_parked(self, plugin_id: str, remote_ids: Collection[str]) -> Sequence[DeviceEvent]:
         """See ``EarlyNews.take_parked``."""
         values = {"plugin_id": plugin_id, "remote_ids": list(remote_ids)}
-        return [event_from_json(row.event) for row in await self._connection().execute(_TAKE_PARKED, values)]
+        return self._read(_event, (await self._connection().execute(_TAKE_PARKED, values)).all())
 
     async def prune(self) -> int:
         """See ``EarlyNews.prune``."""
         await self._connection().execute(_PRUNE_HALVES)
         return (await self._connection().execute(_PRUNE_PARKED)).rowcount
+
+    def _read(self, read: Callable[[Row[Any]], _T], rows: Sequence[Row[Any]]) -> list[_T]:
+        news: list[_T] = []
+        for row in rows:
+            try:
+                news.append(read(row))
+            except (InvalidInput, ValueError, TypeError, AttributeError) as problem:
+                _log.error("kept news can't be read", module="messaging", problem=type(problem).__name__)
+                self._metrics.corrupt(1)
+        return news
+
+
+def _event(row: Row[Any]) -> DeviceEvent:
+    return event_from_json(row.event)
 
 
 def _half(row: Row[Any]) -> EventHalf:

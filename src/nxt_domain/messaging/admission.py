@@ -48,8 +48,13 @@ class Admission:
         return max(allowed, 0)
 
     def opens_at(self, last_claim_at: datetime | None, now: datetime) -> datetime:
-        """Tell when spacing lets the next message through."""
-        return now if last_claim_at is None else last_claim_at + self.min_interval
+        """Tell when spacing lets the next message through.
+
+        A claim that lies further ahead than the interval was noted before the clock was set back: it counts as none.
+        """
+        if last_claim_at is None or last_claim_at > now + self.min_interval:
+            return now
+        return last_claim_at + self.min_interval
 
 
 def owner_of(ready_queue: str) -> str | None:

@@ -23,6 +23,7 @@ from nxt_domain.messaging.model import (
 )
 from nxt_domain.messaging.stages import Pipeline, Stage, accepted_stage, stage_of
 from nxt_domain.messaging.tuning import RECHECK_WAIT, TASK_AGE_LIMIT, DeliveryPolicy, Lane
+from nxt_domain.shared.json import storable_text
 
 EMPTY_ID = "Plugin returned an empty deliveryQueueId after sendOne"
 EXPIRED = "Message expired before it could be delivered"
@@ -116,6 +117,7 @@ def accepted(message: DeviceMessage, at: Moment, *, attempt: int, remote_id: str
         attempt: ``retry_count`` when the send began.
         remote_id: What the network server or vendor called it; also one found in its queue afterwards [R20].
     """
+    remote_id = storable_text(remote_id)
     if message.retry_count == attempt and message.delivery_status is DeliveryStatus.SENT_TO_NS:
         if not remote_id:
             return attempt_failed(message, at, FailureContext(reason=EMPTY_ID, skip_retry=True))

@@ -11,7 +11,19 @@ import attrs
 
 from nxt_domain.shared.errors import InvalidInput
 from nxt_domain.shared.ids import ulid_time
-from nxt_domain.shared.json import JsonObject
+from nxt_domain.shared.json import JsonObject, storable, storable_text
+
+
+def _text_or_none(text: str | None) -> str | None:
+    return None if text is None else storable_text(text)
+
+
+def _code(code: int | str | None) -> int | str | None:
+    return storable_text(code) if isinstance(code, str) else code
+
+
+def _data(data: JsonObject | None) -> JsonObject | None:
+    return None if data is None else {storable_text(name): storable(value) for name, value in data.items()}
 
 
 class CommandType(StrEnum):
@@ -102,7 +114,7 @@ class RelayNode:
     """
 
     id: int | None = None
-    external_reference: str | None = None
+    external_reference: str | None = attrs.field(default=None, converter=_text_or_none)
     snr: float | None = None
     rssi: float | None = None
 
@@ -111,7 +123,7 @@ class RelayNode:
 class Device:
     """The meter a message is for, or an event from."""
 
-    external_reference: str
+    external_reference: str = attrs.field(converter=storable_text)
     relay_node: RelayNode | None = None
     type: str = "ELECTRICITY_METER"
 
@@ -146,7 +158,7 @@ class RequestData:
 
 @attrs.frozen(kw_only=True)
 class FailureContext:
-    """Why an attempt failed, in a plug-in's words.
+    """Why an attempt failed, in a plug-in's words; what no database takes is replaced.
 
     Attributes:
         reason: One sentence, shown to operators.
@@ -155,9 +167,9 @@ class FailureContext:
         skip_retry: True: no further attempt can help.
     """
 
-    reason: str
-    error_code: int | str | None = None
-    details: str | None = None
+    reason: str = attrs.field(converter=storable_text)
+    error_code: int | str | None = attrs.field(default=None, converter=_code)
+    details: str | None = attrs.field(default=None, converter=_text_or_none)
     skip_retry: bool = False
 
 
@@ -175,10 +187,10 @@ class FailureRecord:
 
 @attrs.frozen(kw_only=True)
 class Response:
-    """A device's answer: camelCase keys, as the plug-in read them."""
+    """A device's answer: camelCase keys, as the plug-in read them; what no database takes is replaced."""
 
     status: ExecutionStatus
-    data: JsonObject | None = None
+    data: JsonObject | None = attrs.field(default=None, converter=_data)
 
 
 @attrs.frozen(kw_only=True)
@@ -267,7 +279,7 @@ class DeviceEvent:
 
     delivery_status: DeliveryStatus
     device: Device
-    delivery_queue_id: str | None = None
+    delivery_queue_id: str | None = attrs.field(default=None, converter=_text_or_none)
     command_type: CommandType | None = None
     response: Response | None = None
     failure: FailureContext | None = None
@@ -293,9 +305,9 @@ class EventHalf:
     """
 
     kind: HalfKind
-    deduplication_id: str
+    deduplication_id: str = attrs.field(converter=storable_text)
     device: Device
-    delivery_queue_id: str | None = None
+    delivery_queue_id: str | None = attrs.field(default=None, converter=_text_or_none)
     response: Response | None = None
     failure: FailureContext | None = None
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TypeAlias
@@ -11,6 +13,28 @@ from nxt_domain.shared.money import plain
 
 Json: TypeAlias = "str | int | float | bool | Decimal | Sequence[Json] | Mapping[str, Json] | None"
 JsonObject: TypeAlias = Mapping[str, Json]
+
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_REPLACEMENT = "\ufffd"
+
+
+def storable_text(text: str) -> str:
+    """Replace what no database takes in a text: NUL, and halves of characters that stand alone."""
+    return text if text.isprintable() else _UNSTORABLE.sub(_REPLACEMENT, text)
+
+
+def storable(value: Json) -> Json:
+    """Replace what no database takes, however deep it stands; numbers that are none become null."""
+    if isinstance(value, str):
+        return storable_text(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {storable_text(name): storable(member) for name, member in value.items()}
+    if isinstance(value, Sequence):
+        return [storable(item) for item in value]
+    return value
 
 
 def canonical(value: Json) -> bytes:
