@@ -75,6 +75,19 @@ def test_routes_beside_bare_handlers() -> None:
 
 
 @pytest.mark.nightly
+def test_messages_through_all_stages() -> None:
+    """[R47] Engines as processes deliver all of them; the script checks the archive."""
+    document = report(
+        "messages.py", "--messages", "60", "--engines", "1", "2", "--waiting", "100", "200", "--claims", "5"
+    )
+    found = figures(document)
+    assert found["all stages, 2 engine(s)"]["ours"] > 0
+    assert found["rate, 2 engines over 1, sends of 50 ms"]["value"] == 1.6
+    assert found["enqueued in batches of 500"]["ours"] > 0
+    assert found["a claim, 200 messages waiting"]["ratio"] > 0
+
+
+@pytest.mark.nightly
 def test_lists_of_a_large_plane() -> None:
     """[R41] All lists are asked, and no page of a long list reads many times its length."""
     document = report(

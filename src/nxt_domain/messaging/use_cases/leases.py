@@ -27,6 +27,7 @@ class LeaseKeeper:
         self.lease = lease
         self._workshop = workshop
         self._held: Counter[str] = Counter()
+        self._doubtful: set[str] = set()
 
     @property
     def interval(self) -> timedelta:
@@ -58,9 +59,11 @@ class LeaseKeeper:
         async with self._workshop.begin() as store:
             kept = await store.claims.renew(sorted(held), self.lease, ns_waits)
             await store.commit()
-        lost = held.difference(kept) & set(self._held)
+        missing = held.difference(kept) & set(self._held)
+        # An outcome that was just stored has ended its lease, too; its worker will have noticed by the next time.
+        lost, self._doubtful = missing & self._doubtful, missing - self._doubtful
         if lost:
-            _log.warning("%d leases lapsed or ended while their messages were being worked on", len(lost))
+            _log.warning("%d leases lapsed while their messages were being worked on", len(lost))
 
     async def release(self, message_ids: Iterable[str]) -> None:
         """Give back what was claimed and not begun [DM-173]."""
