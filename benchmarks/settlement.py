@@ -71,6 +71,11 @@ class Outcome:
     server_ms: float
     statements: float
 
+    @property
+    def case(self) -> str:
+        """Which measurement it is."""
+        return f"{self.name}, {self.workers} worker(s)"
+
 
 @attrs.frozen(kw_only=True)
 class Plan:
@@ -123,33 +128,39 @@ async def measure(plan: Plan, peer: Pgbench) -> Report:
         empty = [await bench.best(banking, workers, plan.runs) for workers in plan.workers]
         sales = [await bench.best(agent, workers, plan.runs) for workers in plan.workers]
         tps = await peer.measure(stack.relational_url)
-        later: list[Outcome] = []
-        notes = []
-        if plan.earlier > 0:
-            load = partial(load_earlier, sender_wallet_id=banking.wallet_id)
-            took = await asyncio.to_thread(load, stack.relational_url, plan.earlier)
-            notes = [f"{plan.earlier:,} earlier orders were written in {took:.0f} s"]
-            later = [await bench.best(banking, workers, plan.runs) for workers in plan.workers]
-            found = await audit(stack.relational_url)
-            notes.append(f"nxt ledger audit: {len(found)} findings" + "".join(f"; {one}" for one in found[:3]))
-    figures: list[Figure] = [
-        beside(peer, tps, f"{outcome.name}, {outcome.workers} worker(s)", outcome.orders_per_s)
-        for outcome in [*empty, *sales, *later]
+        if plan.earlier == 0:
+            return _report(peer, tps, empty, sales)
+        load = partial(load_earlier, sender_wallet_id=banking.wallet_id)
+        took = await asyncio.to_thread(load, stack.relational_url, plan.earlier)
+        aged = attrs.evolve(banking, name=f"{banking.name} after {plan.earlier:,} orders")
+        later = [await bench.best(aged, workers, plan.runs) for workers in plan.workers]
+        findings = await audit(stack.relational_url)
+    notes = [
+        f"{plan.earlier:,} earlier orders were written in {took:.0f} s",
+        "; ".join([f"nxt ledger audit: {len(findings)} findings", *map(str, findings[:3])]),
     ]
-    for before, after in zip(empty, later, strict=False):
-        figures.append(
-            Figure(
-                case=f"{after.name}, {after.workers} worker(s), {plan.earlier:,} earlier orders",
-                ours=after.orders_per_s,
-                unit="/s",
-                beside="with none",
-                value=before.orders_per_s,
-            )
-        )
-    columns = ("orders", "workers", "Python ms/order", "server ms/order", "statements/order")
-    rows = [(o.name, o.workers, o.python_ms, o.server_ms, o.statements) for o in [*empty, *sales, *later]]
-    table = Table(title=f"settlement, {plan.orders} orders, {plan.sales} of the agent", columns=columns, rows=rows)
-    return Report(benchmark="settlement", figures=figures, tables=[table], notes=notes)
+    return _report(peer, tps, empty, sales, later, notes)
+
+
+def _report(
+    peer: Pgbench,
+    tps: float | None,
+    empty: Sequence[Outcome],
+    sales: Sequence[Outcome],
+    later: Sequence[Outcome] = (),
+    notes: Sequence[str] = (),
+) -> Report:
+    outcomes = [*empty, *sales, *later]
+    figures = [beside(peer, tps, outcome.case, outcome.orders_per_s) for outcome in outcomes]
+    figures += [
+        Figure(case=after.case, ours=after.orders_per_s, unit="/s", beside="with none", value=before.orders_per_s)
+        for before, after in zip(empty, later, strict=False)
+    ]
+    columns = ("settlement", "Python ms/order", "server ms/order", "statements/order")
+    rows = [(each.case, each.python_ms, each.server_ms, each.statements) for each in outcomes]
+    return Report(
+        benchmark="settlement", figures=figures, tables=[Table(title="", columns=columns, rows=rows)], notes=notes
+    )
 
 
 @attrs.frozen(kw_only=True)

@@ -34,7 +34,7 @@ _NEVER: tuple[LiteralString, ...] = (
     where o.order_status <> 'COMPLETED'
         or (o.reversed_at is not null and i.meter_interaction_status not in ('ABORTED', 'FAILED'))
     """,
-    # A task that waits, other than for a tariff.
+    # A task that waits for something else than a tariff.
     """
     select t.id, t.kind, t.last_error from internal.outbox_tasks t left join orders o on o.id = t.order_id
     where t.done_at is null and (t.kind <> 'TOP_UP_COMMAND' or o.tariff > 0)

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import attrs
 import pytest
+from sqlalchemy import event
 from tests.support.identity_world import ADMIN, IdentityWorld
 from tests.support.payments_postgres import PostgresWorld
 from tests.support.payments_stores import STORES, open_world, settle_all
@@ -198,3 +199,24 @@ async def test_who_may_and_what_can_be_resolved(world: PaymentsWorld, finance: P
         settled = (await tx.ledger.find([key]))[key]
     with pytest.raises(NotFound):
         await resolve(finance, settled.id, REFUND, None, "no suspense entry")
+
+
+async def test_money_of_many_orders_is_suspended_at_once(relational_url: str) -> None:
+    """[PAY-79] One call of the ledger for all of them, which locks accounts in one order [R25]."""
+    world = PostgresWorld(relational_url, create_engine(relational_url, pool_size=4))
+    orders = [await world.buy("5000") for _ in range(6)]
+    for number, order in enumerate(orders):
+        world.pay(order, tx_id=str(1000 + number), currency=("NGN", "USD")[number % 2], amount="4000")
+        body = {"event": "charge.completed", "data": {"id": 1000 + number, "tx_ref": order.external_reference}}
+        await world.receive("platform", body)
+    posted: list[str] = []
+
+    def count(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        posted.extend([statement] * ("post_entries" in statement))
+
+    event.listen(world.engine.sync_engine, "before_cursor_execute", count)
+    await world.process(await world.waiting_events())
+    assert await world.suspense() == Decimal(4000 * 3)
+    assert len(await world.alerts()) == 6
+    assert len(posted) == 1
+    await world.close()

@@ -52,14 +52,16 @@ def test_codec() -> None:
 
 
 def test_settlement_beside_pgbench() -> None:
-    """[R46] the worker's own code, and the peer on the same server in the same run."""
-    document = report("settlement.py", "--orders", "12", "--workers", "1", *QUICK_PEER)
-    (figure,) = document["figures"]
-    assert figure["ours"] > 0
-    assert figure["ratio"] == pytest.approx(figure["ours"] / figure["value"])
-    ((workers, *costs),) = document["tables"][0]["rows"]
-    assert workers == 1
-    assert len(costs) == 3
+    """[R46] the worker's own code, and the peer on the same server in the same run; then with more in the tables."""
+    few = ("--orders", "12", "--sales", "3", "--workers", "1", "--runs", "1", "--earlier", "300")
+    document = report("settlement.py", *few, *QUICK_PEER)
+    empty, sales, aged, against_none = document["figures"]
+    assert [row[0] for row in document["tables"][0]["rows"]] == [each["case"] for each in (empty, sales, aged)]
+    for figure in (empty, sales, aged):
+        assert figure["beside"].startswith("pgbench")
+        assert figure["ratio"] == pytest.approx(figure["ours"] / figure["value"])
+    assert (against_none["ours"], against_none["value"]) == (aged["ours"], empty["ours"])
+    assert document["notes"][1] == "nxt ledger audit: 0 findings"
 
 
 def test_routes_beside_bare_handlers() -> None:

@@ -24,8 +24,10 @@ from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.errors import NotFound, Unavailable
 from nxt_domain.shared.group_commit import GroupCommit
 from nxt_domain.shared.money import Currency, plain
+from nxt_domain.shared.outbox import OutboxTask
 from nxt_domain.shared.wakeups import Channel, WakeUps
 from nxt_domain.wallets.accounts import merchant_of
+from nxt_domain.wallets.model import Entry
 from nxt_domain.wallets.rules import suspense_entry
 
 _SMALLEST_MONEY = Decimal("0.0001")
@@ -75,6 +77,49 @@ class _Answered:
     def key(self) -> GatewayKey:
         """The gateway's transaction; a charge never changes its merchant account."""
         return (self.known.merchant, self.answer.id)
+
+
+@attrs.frozen(kw_only=True)
+class _Judged:
+    """An answer and what it means for its order, which is locked."""
+
+    order: Order
+    charge: Charge
+    verdict: Verdict
+    answer: GatewayTransaction
+
+    @property
+    def key(self) -> GatewayKey:
+        """The gateway's transaction."""
+        return (self.charge.merchant, self.answer.id)
+
+    def suspense_entry(self) -> Entry | None:
+        """Make the entry of money that fits no order, if that is what it is."""
+        answer = self.answer
+        is_bookable = answer.currency in set(Currency) and answer.amount >= _SMALLEST_MONEY
+        if not self.verdict.goes_to_suspense or not is_bookable:
+            return None
+        return suspense_entry(
+            merchant=self.charge.merchant,
+            gateway_tx_id=answer.id,
+            order_id=self.order.id,
+            amount=answer.amount,
+            currency=Currency(answer.currency),
+        )
+
+    def alert(self, at: datetime) -> OutboxTask | None:
+        """Make the task that tells people, if there is something to tell."""
+        found = _alert_about(self.order, self.verdict, self.answer)
+        if found is None:
+            return None
+        code, text = found
+        facts = {
+            "order_id": self.order.id,
+            "reference": self.charge.reference,
+            "expected": f"{self.order.currency} {plain(self.order.amount)}",
+            "received": f"{self.answer.currency} {plain(self.answer.amount)}",
+        }
+        return alert(code, f"order:{self.order.id}", text, at=at, facts=facts)
 
 
 class PaymentVerification:
@@ -163,15 +208,17 @@ class PaymentVerification:
             charges = await tx.charges.find_all(list(orders))
             owners = await tx.charges.owners_of([answered.key for answered in answers])
             after: list[tuple[_Answered, Verification]] = []
+            judged: list[_Judged] = []
             noted: list[Charge] = []
             for answered in answers:
                 order, charge = orders[answered.order_id], charges.get(answered.order_id, answered.known)
                 is_foreign = owners.get(answered.key) not in {None, order.id}
                 verdict = judge(order, charge, answered.answer, belongs_to_other=is_foreign)
                 concluded = _after(order, verdict, answered.answer)
-                await self._book_and_alert(tx, order, charge, verdict, answered.answer)
+                judged.append(_Judged(order=order, charge=charge, verdict=verdict, answer=answered.answer))
                 noted.append(_rescheduled(_after_charge(charge, verdict, answered.answer, now), concluded, now))
                 after.append((answered, _answered_with(concluded, answered.answer, verdict)))
+            await self._book_and_alert(tx, judged)
             changed = [result for _, result in after if result.order is not orders[result.order.id]]
             await tx.orders.save([result.order for result in changed])
             await self._tell(tx, changed)
@@ -182,39 +229,18 @@ class PaymentVerification:
         if any(result.verdict is Verdict.PAID for _, result in after):
             self._wake_ups.hint(Channel.SETTLEMENT)
 
-    async def _book_and_alert(
-        self, tx: OrdersTransaction, order: Order, charge: Charge, verdict: Verdict, answer: GatewayTransaction
-    ) -> None:
-        """Book what fits no order to suspense, and say what a person should know [PAY-79]."""
-        if verdict.goes_to_suspense and not await self._book_to_suspense(tx, order, charge, answer):
-            return
-        found = _alert_about(order, verdict, answer)
-        if found is None:
-            return
-        code, text = found
-        facts = {
-            "order_id": order.id,
-            "reference": charge.reference,
-            "expected": f"{order.currency} {plain(order.amount)}",
-            "received": f"{answer.currency} {plain(answer.amount)}",
-        }
-        await tx.outbox.add([alert(code, f"order:{order.id}", text, at=self._clock.now(), facts=facts)])
+    async def _book_and_alert(self, tx: OrdersTransaction, judged: Sequence[_Judged]) -> None:
+        """Book what fits no order to suspense, and say what a person should know [PAY-79].
 
-    async def _book_to_suspense(
-        self, tx: OrdersTransaction, order: Order, charge: Charge, answer: GatewayTransaction
-    ) -> bool:
-        """Book money to suspense, once for each gateway transaction; a currency we don't keep only raises the alert."""
-        if answer.currency not in set(Currency) or answer.amount < _SMALLEST_MONEY:
-            return True
-        entry = suspense_entry(
-            merchant=charge.merchant,
-            gateway_tx_id=answer.id,
-            order_id=order.id,
-            amount=answer.amount,
-            currency=Currency(answer.currency),
-        )
-        (receipt,) = await tx.ledger.post([entry])
-        return receipt.created
+        All entries are posted at once, so that their accounts are locked in one order: others do the same meanwhile.
+        A gateway transaction is booked, and told of, once; a currency that we don't keep only raises the alert.
+        """
+        entries = {each.key: entry for each in judged if (entry := each.suspense_entry()) is not None}
+        receipts = await tx.ledger.post(list(entries.values()))
+        known = {key for key, receipt in zip(entries, receipts, strict=True) if not receipt.created}
+        now = self._clock.now()
+        told = [each.alert(now) for each in judged if each.key not in known]
+        await tx.outbox.add([task for task in told if task is not None])
 
     async def _tell(self, tx: OrdersTransaction, results: Sequence[Verification]) -> None:
         for result in results:
