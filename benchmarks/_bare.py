@@ -1,13 +1,16 @@
 """The peer of ``http_routes.py``: bare aiohttp handlers that run given SQL with psycopg and write rows as JSON.
 
-They do nothing else: no credential is checked, nothing validated, limited, logged, counted or audited.
+They give the very bytes that ours gives, and do nothing else: no credential is checked, nothing validated, limited,
+logged, counted or audited.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -17,7 +20,7 @@ from aiohttp import web
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_ENCODER = msgspec.json.Encoder()
 _POOL_SIZE = 20  # as the product's [API-204]
 
 
@@ -31,7 +34,8 @@ class Recipe:
         id_field: Of the body; None: the path's ``id``.
         made_id: What was made then; it comes from the statement that returns an ``id``.
         changes: Run in a transaction.
-        is_list: Answer with all rows, instead of the first.
+        page: Answer with so many rows and the id of the last, if there are more; None: with the first row alone.
+        inner: Name of an object in the object, and the prefix of its columns in the row.
     """
 
     method: str
@@ -41,22 +45,25 @@ class Recipe:
     id_field: str | None = None
     made_id: int | None = None
     changes: bool = False
-    is_list: bool = False
+    page: int | None = None
+    inner: tuple[str, str] | None = None
     status: int = 200
 
 
+Row = Mapping[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def _reader(recipe: Recipe, pool: AsyncConnectionPool[Any]) -> Handler:
     """One statement, without a transaction."""
     ((sql, seen),) = recipe.statements
+    written = _page_of(recipe.page) if recipe.page else _first_of(recipe.inner)
 
     async def handle(request: web.Request) -> web.Response:
         parameters = _with_ids(seen, {recipe.asked_id: int(request.match_info.get("id", 0))})
         async with pool.connection() as connection:
             rows = await (await connection.execute(sql.encode(), parameters)).fetchall()
-        return _answer({"items": rows} if recipe.is_list else rows[0], recipe.status)
+        return _answer(written(rows), recipe.status)
 
     return handle
 
@@ -85,6 +92,43 @@ def _with_ids(seen: dict[str, Any], ids: dict[int, int]) -> dict[str, Any]:
     }
 
 
+def _page_of(size: int) -> Callable[[Sequence[Row]], object]:
+    def write(rows: Sequence[Row]) -> object:
+        items = [_written(row) for row in rows[:size]]
+        return {"items": items, "next": items[-1]["id"] if len(rows) > size else None}
+
+    return write
+
+
+def _first_of(inner: tuple[str, str] | None) -> Callable[[Sequence[Row]], object]:
+    def write(rows: Sequence[Row]) -> object:
+        row = _written(rows[0])
+        if inner is None:
+            return row
+        name, prefix = inner
+        own = {column: value for column, value in row.items() if not column.startswith(prefix)}
+        return {**own, name: {column.removeprefix(prefix): row[column] for column in row if column not in own}}
+
+    return write
+
+
+def _written(row: Row) -> dict[str, Any]:
+    """Bring instants and exact numbers into the form of the contract."""
+    return {name: _WRITE[value.__class__](value) if value.__class__ in _WRITE else value for name, value in row.items()}
+
+
+def _instant(value: datetime) -> str:
+    return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _number(value: Decimal) -> msgspec.Raw:
+    text = str(value)
+    return msgspec.Raw((text.rstrip("0").rstrip(".") if "." in text else text).encode())
+
+
+_WRITE: Mapping[type, Callable[[Any], object]] = {datetime: _instant, Decimal: _number}
+
+
 def _answer(body: object, status: int) -> web.Response:
     return web.Response(body=_ENCODER.encode(body), status=status, content_type="application/json")
 
@@ -94,7 +138,7 @@ async def _application(url: str, recipes: Sequence[Recipe]) -> web.Application:
         url,
         min_size=_POOL_SIZE,
         max_size=_POOL_SIZE,
-        kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": 2},
+        kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": 2, "options": "-c timezone=UTC"},
         open=False,
     )
     app = web.Application()

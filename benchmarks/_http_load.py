@@ -78,6 +78,15 @@ async def measure(load: Load) -> Answers:
         return await loop.run_in_executor(pool, _measure, load)
 
 
+async def answer(url: str, asked: bytes) -> bytes:
+    """Return the body of one answer."""
+    connection = await _Connection.open(Load(url=url, requests=[asked]))
+    try:
+        return await connection.body(asked)
+    finally:
+        connection.close()
+
+
 def _measure(load: Load) -> Answers:
     return run(_generate(load))
 
@@ -141,14 +150,21 @@ class _Connection:
 
     async def ask(self, asked: bytes) -> int:
         """Return the size of the answer's body."""
+        return len(await self.body(asked))
+
+    async def body(self, asked: bytes) -> bytes:
+        """Return the answer's body.
+
+        Raises:
+            RuntimeError: The answer had another status.
+        """
         self._writer.write(asked)
         head = await self._reader.readuntil(b"\r\n\r\n")
         if not head.startswith(self._status_line):
             raise RuntimeError(f"{asked.split(b' HTTP')[0].decode()} was answered with {head[:60]!r}")
         _, _, rest = head.lower().partition(b"content-length: ")
         size = int(rest.partition(b"\r\n")[0])
-        await self._reader.readexactly(size)
-        return size
+        return await self._reader.readexactly(size)
 
     def close(self) -> None:
         self._writer.close()

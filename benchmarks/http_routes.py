@@ -3,8 +3,9 @@
 The routes are those of dashboards: one object (``GET /grids/{id}``), pages of lists (``GET /grids``, whose rows are
 wide, and ``GET /customers``), and a change (``POST /connections``: several rows and their audit in one transaction).
 Ours is ``nxt api`` as it is run: credential, access, tenant's scope, validation, log line, figures, exact numbers. The
-peer runs the very statements that ours sends, through psycopg, and does nothing else; only the tenant rule is in it,
-since it is part of the statements. Both run on the same database and are loaded in turn by one process.
+peer runs the very statements that ours sends, through psycopg, gives the very bytes that ours gives, which is checked
+before the load, and does nothing else; only the tenant rule is in it, since it is part of the statements. Both run on
+the same database and are loaded in turn by one process.
 
 Goal: at least 0.6 of the peer's requests per second, and at most twice its p99.
 
@@ -22,7 +23,7 @@ from statistics import median
 import attrs
 from _bare import Recipe
 from _harness import Cell, Figure, Report, Table, arguments, count, progress, publish, run
-from _http_load import Answers, Load, measure, request
+from _http_load import Answers, Load, answer, measure, request
 from _http_servers import Recorded, Server, bare, environment_of, product
 from _postgres import ServerCpu, migrated_stack
 from _tenants import BIG, credential, grid_ids, seed
@@ -84,6 +85,7 @@ async def compare(seconds: float, rounds: int, connections: int) -> Report:
         cases = await _cases(environment, credential(secrets.jwt_secret))
         recipes = [case.recipe for case in cases]
         async with product(environment) as ours, bare(stack.relational_url, recipes) as theirs:
+            await _same_answers(cases, ours, theirs)
             database = ServerCpu.of(stack)
             load = Load(url="", requests=(), connections=connections, seconds=seconds)
             turns = {case.name: await _take_turns((theirs, ours), case, load, database, rounds) for case in cases}
@@ -111,13 +113,15 @@ async def _cases(environment: Mapping[str, str], headers: Mapping[str, str]) -> 
     return [
         Case(
             name="GET /grids/{id}",
-            recipe=Recipe(method="GET", path="/grids/{id}", statements=one, asked_id=ids[0]),
+            recipe=Recipe(
+                method="GET", path="/grids/{id}", statements=one, asked_id=ids[0], inner=("organization", "owner_")
+            ),
             requests=[request("GET", f"/grids/{grid_id}", headers) for grid_id in shuffled],
         ),
         *(
             Case(
                 name=f"GET {path}?limit={_PAGE}",
-                recipe=Recipe(method="GET", path=path, statements=statements, is_list=True),
+                recipe=Recipe(method="GET", path=path, statements=statements, page=_PAGE),
                 requests=[request("GET", f"{path}?limit={_PAGE}", headers)],
             )
             for path, statements in (("/grids", page), ("/customers", customers))
@@ -137,6 +141,19 @@ async def _cases(environment: Mapping[str, str], headers: Mapping[str, str]) -> 
             requests=[request("POST", "/connections", headers, _body(customer_id)) for customer_id in shuffled],
         ),
     ]
+
+
+async def _same_answers(cases: Sequence[Case], ours: Server, theirs: Server) -> None:
+    """Compare what both answer to the first request of each case; what changes something answers with a new id.
+
+    Raises:
+        RuntimeError: They differ.
+    """
+    for case in cases:
+        if not case.recipe.changes and await answer(ours.url, case.requests[0]) != await answer(
+            theirs.url, case.requests[0]
+        ):
+            raise RuntimeError(f"{case.name} has two answers")
 
 
 def _connection(customer_id: int) -> NewConnection:
