@@ -92,6 +92,7 @@ class Recorded:
             made.statements.append((sql, dict(parameters)))
 
         event.listen(container.engine().sync_engine, "before_cursor_execute", note)
+        container.read_pool().observe(lambda sql, parameters: made.statements.append((sql, dict(parameters))))
         return made
 
     def take(self) -> Sequence[tuple[str, dict[str, Any]]]:

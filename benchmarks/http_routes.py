@@ -108,6 +108,7 @@ async def _cases(environment: Mapping[str, str], headers: Mapping[str, str]) -> 
     customers = recorded.take()
     made = await registers.create_connection(caller, _connection(ids[0]), [])
     creation = recorded.take()
+    await container.read_pool().close()
     await container.engine().dispose()
     await container.http_session().close()
     return [

@@ -156,6 +156,7 @@ async def _reads(plane: Plane, jwt_secret: str) -> Sequence[Read]:
                 sent = recorded.take()
                 rows = sum([await _rows_read(connection, *statement) for statement in sent])
                 reads.append(Read(path=path, tenant=tenant, which=which, statements=len(sent), items=items, rows=rows))
+    await container.read_pool().close()
     await container.engine().dispose()
     await container.http_session().close()
     return reads

@@ -25,6 +25,7 @@ from nxt_adapters.supabase.logins import PostgresIdentityProvider
 from nxt_adapters.supabase.messages import PostgresDeviceMessages, PostgresMessageStore
 from nxt_adapters.supabase.notification_queue import PostgresNotificationQueue
 from nxt_adapters.supabase.outbox import PostgresOutboxQueue
+from nxt_adapters.supabase.reads import ReadPool
 from nxt_adapters.supabase.secret_store import PostgresSecretStore
 from nxt_adapters.supabase.unit_of_work import SupabaseReading, SupabaseUnitOfWork
 from nxt_adapters.supabase.wakeups import PostgresWakeUps
@@ -68,6 +69,7 @@ from nxt_domain.telemetry.use_cases.snapshot_rates import SnapshotRates
 from nxt_entrypoints.api.own_orders import VerifyOwnOrder
 from nxt_entrypoints.background import Background
 from nxt_entrypoints.jobs.messaging_metrics import PrometheusMessagingMetrics
+from nxt_entrypoints.settings.roles import Role
 from nxt_entrypoints.settings.settings import Settings
 from nxt_entrypoints.wiring import bot, identity, messages, metering, payments, payouts, plants, rates
 from nxt_entrypoints.wiring import people as people_wiring
@@ -76,6 +78,8 @@ from nxt_entrypoints.wiring.people import People
 from nxt_entrypoints.wiring.registers import Registers, has_tracker, tracker
 from nxt_entrypoints.wiring.secrets import secret_box
 from nxt_entrypoints.wiring.sites import Sites
+
+_READ_CONNECTIONS = 10
 
 
 def process_name() -> str:
@@ -88,6 +92,11 @@ def process_messaging_metrics() -> PrometheusMessagingMetrics:
     return PrometheusMessagingMetrics.of(REGISTRY)
 
 
+def _engine_connections(settings: Settings) -> int:
+    """The API role's connections are twenty in all, those for reading among them [API-204]."""
+    return 20 - _READ_CONNECTIONS if Role.API in settings.roles else 20
+
+
 class Container(containers.DeclarativeContainer):
     """One process's objects; everything is made when it is first asked for, so what is off costs nothing."""
 
@@ -98,7 +107,10 @@ class Container(containers.DeclarativeContainer):
     clock = providers.Singleton(SystemClock)
     name = providers.Singleton(process_name)
     new_id = providers.Singleton(UlidFactory, clock)
-    engine = providers.Singleton(create_engine, settings.provided.relational_url)
+    engine = providers.Singleton(
+        create_engine, settings.provided.relational_url, pool_size=providers.Callable(_engine_connections, settings)
+    )
+    read_pool = providers.Singleton(ReadPool, settings.provided.relational_url, max_size=_READ_CONNECTIONS)
     wake_ups = providers.Singleton(PostgresWakeUps, settings.provided.relational_url)
     series_pool = providers.Singleton(create_series_pool, settings.provided.series_url)
     valkey = providers.Singleton(Redis.from_url, settings.provided.valkey_url)
@@ -143,7 +155,7 @@ class Container(containers.DeclarativeContainer):
     unit_of_work = providers.Factory(SupabaseUnitOfWork, engine, device_messages.provider, secret_box.provider)
     begin = unit_of_work.provider
     reading_engine = providers.Singleton(for_reading, engine)
-    begin_reading = providers.Factory(SupabaseReading, reading_engine, device_messages.provider).provider
+    begin_reading = providers.Factory(SupabaseReading, reading_engine, device_messages.provider, read_pool).provider
 
     # Areas of routes.
     registers = providers.Container(

@@ -40,6 +40,7 @@ async def wired(secrets: DemoSecrets | None = None, **stores: str) -> AsyncItera
     try:
         yield container
     finally:
+        await container.read_pool().close()
         await container.engine().dispose()
         await container.http_session().close()
 

@@ -6,23 +6,23 @@ from collections.abc import Sequence
 
 from sqlalchemy import Table, TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from nxt_adapters.supabase.session import Session
 from nxt_domain.shared.changes import RowChange
 
 
-async def change_rows(connection: AsyncConnection, table: Table, changes: Sequence[RowChange]) -> None:
+async def change_rows(session: Session, table: Table, changes: Sequence[RowChange]) -> None:
     """Set in each row the columns that its own change names, and no others.
 
     Args:
-        connection: Of the open transaction.
+        session: Of the unit of work.
         table: With a key ``id``.
         changes: At most one for each row.
     """
     names = sorted({name for change in changes for name in change.values})
     if names:
         rows = [{"id": change.id, **change.values} for change in changes]
-        await connection.execute(_statement(table, names), {"changes": rows})
+        await session.execute(_statement(table, names), {"changes": rows})
 
 
 def _statement(table: Table, names: Sequence[str]) -> TextClause:

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Final
 
 import attrs
 from sqlalchemy import ColumnElement, RowMapping, Select, any_, insert, literal, select, text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.engine import dump_json
-from nxt_adapters.supabase.scoping import below, columns_of, owned_by, page_of, page_of_all, page_within
+from nxt_adapters.supabase.reads import Read
+from nxt_adapters.supabase.scoping import (
+    GRID,
+    below,
+    columns_of,
+    kind_of,
+    owned,
+    owned_by,
+    page_of,
+    pages,
+    pages_of_all,
+    pages_within,
+)
+from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.tables import accounts, connection_requested_meters, connections, customers, wallets
 from nxt_domain.grids.contract_ports import Customer
 from nxt_domain.grids.contract_views import ConnectionView, ListedCustomer
@@ -100,12 +113,12 @@ class PostgresCustomers:
     """``Customers`` on the relational plane.
 
     Args:
-        connection: Of the open transaction.
+        session: Of the unit of work.
         scope: Whose customers.
     """
 
-    def __init__(self, connection: AsyncConnection, scope: Scope) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, scope: Scope) -> None:
+        self._session = session
         self._scope = scope
 
     async def lock(self, customer_ids: Collection[int]) -> Mapping[int, Customer]:
@@ -117,24 +130,19 @@ class PostgresCustomers:
             .order_by(customers.c.id)
             .with_for_update(of=customers, key_share=True)
         )
-        rows = (await self._connection.execute(query)).all()
+        rows = (await self._session.execute(query)).all()
         return {
             row.id: Customer(id=row.id, grid_id=row.grid_id, organization_id=row.rls_organization_id) for row in rows
         }
 
     async def sum_fees(self, customer_ids: Collection[int]) -> None:
         """See ``Customers.sum_fees``."""
-        await self._connection.execute(_SUM_FEES, {"ids": list(customer_ids)})
+        await self._session.execute(_SUM_FEES, {"ids": list(customer_ids)})
 
     async def page(self, window: Window, *, grid_id: int | None = None) -> Page[ListedCustomer]:
         """See ``Customers.page``."""
-        query: Select[Any] = (
-            select(*_CUSTOMER).join(accounts, accounts.c.id == customers.c.account_id).where(*self._living())
-        )
-        if grid_id is None:
-            return await page_of_all(self._connection, query, self._scope, customers, window, _listed)
-        group = customers.c.grid_id, grid_id
-        return await page_within(self._connection, query, group, customers.c.id, window, _listed)
+        read = _pages_of_customers(kind_of(self._scope), of_grid=grid_id is not None)
+        return await page_of(self._session, read, self._scope, window, _listed, grid_id=grid_id)
 
     def _living(self) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         return owned_by(self._scope, customers.c.rls_organization_id), accounts.c.deleted_at.is_(None)
@@ -144,21 +152,21 @@ class PostgresConnections:
     """``Connections`` on the relational plane.
 
     Args:
-        connection: Of the open transaction.
+        session: Of the unit of work.
         scope: Whose connections.
     """
 
-    def __init__(self, connection: AsyncConnection, scope: Scope) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, scope: Scope) -> None:
+        self._session = session
         self._scope = scope
 
     async def add(self, connection: NewConnection) -> int:
         """See ``Connections.add``."""
         store = insert(connections).values(**attrs.asdict(connection)).returning(connections.c.id)
         with _told_of_taken_upload_ids():
-            connection_id: int = (await self._connection.execute(store)).scalar_one()
+            connection_id: int = (await self._session.execute(store)).scalar_one()
         wallet = {"connection_id": connection_id, "wallet_type": "VIRTUAL", "currency": connection.currency}
-        await self._connection.execute(insert(wallets).values(**wallet))
+        await self._session.execute(insert(wallets).values(**wallet))
         return connection_id
 
     async def lock(self, connection_ids: Collection[int]) -> Mapping[int, Connection]:
@@ -169,7 +177,7 @@ class PostgresConnections:
             .order_by(connections.c.id)
             .with_for_update(of=connections, key_share=True)
         )
-        return {row["id"]: _connection(row) for row in (await self._connection.execute(query)).mappings()}
+        return {row["id"]: _connection(row) for row in (await self._session.execute(query)).mappings()}
 
     async def save(self, connections: Sequence[Connection]) -> None:
         """See ``Connections.save``."""
@@ -177,17 +185,13 @@ class PostgresConnections:
             return
         rows = {"rows": dump_json([attrs.asdict(connection) for connection in connections])}
         with _told_of_taken_upload_ids():
-            await self._connection.execute(_SAVE, rows)
-        await self._connection.execute(_MOVE, rows)
+            await self._session.execute(_SAVE, rows)
+        await self._session.execute(_MOVE, rows)
 
     async def page(self, window: Window, *, grid_id: int | None = None) -> Page[ConnectionView]:
         """See ``Connections.page``."""
-        query: Select[Any] = select(*_CONNECTION).where(self._owned(), connections.c.deleted_at.is_(None))
-        if grid_id is None:
-            return await page_of_all(self._connection, query, self._scope, connections, window, _shown)
-        of_customer = query.where(connections.c.customer_id == customers.c.id)
-        query = below(customers, customers.c.grid_id == grid_id, of_customer, window)
-        return await page_of(self._connection, query, query.selected_columns.id, window, _shown)
+        read = _pages_of_connections(kind_of(self._scope), of_grid=grid_id is not None)
+        return await page_of(self._session, read, self._scope, window, _shown, grid_id=grid_id)
 
     def _owned(self) -> ColumnElement[bool]:
         return owned_by(self._scope, connections.c.rls_organization_id)
@@ -197,34 +201,57 @@ class PostgresRequestedMeters:
     """``RequestedMeters`` on the relational plane.
 
     Args:
-        connection: Of the open transaction.
+        session: Of the unit of work.
         scope: Whose connections.
     """
 
-    def __init__(self, connection: AsyncConnection, scope: Scope) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, scope: Scope) -> None:
+        self._session = session
         self._scope = scope
 
     async def of(self, connection_id: int) -> Sequence[RequestedMeter]:
         """See ``RequestedMeters.of``."""
         is_own = owned_by(self._scope, _REQUESTED.c.rls_organization_id)
         query = select(_REQUESTED).where(_REQUESTED.c.connection_id == connection_id, is_own).order_by(_REQUESTED.c.id)
-        return [_requested(row) for row in (await self._connection.execute(query)).mappings()]
+        return [_requested(row) for row in (await self._session.execute(query)).mappings()]
 
     async def add(self, connection_id: int, requests: Sequence[MeterRequest]) -> None:
         """See ``RequestedMeters.add``."""
         if requests:
             rows = [{"connection_id": connection_id, **attrs.asdict(request)} for request in requests]
-            await self._connection.execute(insert(_REQUESTED), rows)
+            await self._session.execute(insert(_REQUESTED), rows)
 
     async def change(self, connection_id: int, changes: RequestedMeterChanges) -> None:
         """See ``RequestedMeters.change``; at most one statement of each kind."""
         await self.add(connection_id, changes.added)
         if changes.changed:
             rows = dump_json([attrs.asdict(meter) for meter in changes.changed])
-            await self._connection.execute(_CHANGE, {"rows": rows, "connection_id": connection_id})
+            await self._session.execute(_CHANGE, {"rows": rows, "connection_id": connection_id})
         if changes.deleted_ids:
-            await self._connection.execute(_DELETE, {"ids": list(changes.deleted_ids), "connection_id": connection_id})
+            await self._session.execute(_DELETE, {"ids": list(changes.deleted_ids), "connection_id": connection_id})
+
+
+@cache
+def _pages_of_customers(scope: Scope, *, of_grid: bool) -> Read:
+    query: Select[Any] = (
+        select(*_CUSTOMER)
+        .join(accounts, accounts.c.id == customers.c.account_id)
+        .where(owned(scope, customers.c.rls_organization_id), accounts.c.deleted_at.is_(None))
+    )
+    if of_grid:
+        return pages_within(query, customers.c.grid_id, GRID, customers.c.id)
+    return pages_of_all(query, scope, customers)
+
+
+@cache
+def _pages_of_connections(scope: Scope, *, of_grid: bool) -> Read:
+    is_own = owned(scope, connections.c.rls_organization_id)
+    query: Select[Any] = select(*_CONNECTION).where(is_own, connections.c.deleted_at.is_(None))
+    if not of_grid:
+        return pages_of_all(query, scope, connections)
+    of_customer = query.where(connections.c.customer_id == customers.c.id)
+    query = below(customers, customers.c.grid_id == GRID, of_customer)
+    return pages(query, query.selected_columns.id)
 
 
 @contextmanager

@@ -35,6 +35,11 @@ def load_json(text: str | bytes) -> object:
     return _JSON_READER.decode(text if isinstance(text, str) else text.decode())
 
 
+def libpq_url(url: str) -> str:
+    """Write a ``postgresql://`` URL, of SQLAlchemy's kind or not, as psycopg itself reads it."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 def psycopg_url(url: str) -> URL:
     """Read a ``postgresql://`` URL so that SQLAlchemy speaks to it through psycopg 3."""
     return make_url(url).set(drivername="postgresql+psycopg")
@@ -57,10 +62,6 @@ def create_engine(
         statement_timeout_ms: Bound of one statement: 15 s for requests, 5 min for jobs [REL-185].
         role: What the sessions act as; None: the login itself, on a database that has nothing but its own.
     """
-    options = ("" if role is None else f"-c role={role} ") + (
-        f"-c timezone=UTC -c statement_timeout={statement_timeout_ms}"
-        " -c lock_timeout=3000 -c idle_in_transaction_session_timeout=60000"
-    )
     engine = create_async_engine(
         psycopg_url(url),
         pool_size=pool_size,
@@ -70,13 +71,24 @@ def create_engine(
         pool_use_lifo=True,  # the warmest connection first: its server process has plans and catalogue at hand
         json_serializer=dump_json,
         json_deserializer=load_json,
-        connect_args={"connect_timeout": 2, "application_name": application_name, "options": options},
+        connect_args=connection_options(application_name, statement_timeout_ms, role),
     )
     pool = engine.sync_engine.pool
     event.listen(pool, "connect", _prepare_always)
     event.listen(pool, "checkout", partial(_ping_if_in_doubt, engine.sync_engine.dialect))
     event.listen(pool, "checkin", _note_use)
     return engine
+
+
+def connection_options(
+    application_name: str = "nxt", statement_timeout_ms: int = 15_000, role: str | None = APPLICATION_ROLE
+) -> dict[str, Any]:
+    """Make the arguments of each connection: who it acts as, and what it waits for at most."""
+    options = ("" if role is None else f"-c role={role} ") + (
+        f"-c timezone=UTC -c statement_timeout={statement_timeout_ms}"
+        " -c lock_timeout=3000 -c idle_in_transaction_session_timeout=60000"
+    )
+    return {"connect_timeout": 2, "application_name": application_name, "options": options}
 
 
 def for_reading(engine: AsyncEngine) -> AsyncEngine:
@@ -98,7 +110,7 @@ def _ping_if_in_doubt(dialect: Dialect, connection: Any, record: ConnectionPoolE
     connection through a network that was idle for long.
     """
     last_used = record.info.get(_LAST_USED)
-    if last_used is None or not (_is_silent_for_long(last_used) or _has_news(connection.driver_connection)):
+    if last_used is None or not (_is_silent_for_long(last_used) or has_news(connection.driver_connection)):
         return
     try:
         dialect.do_ping(connection)
@@ -114,7 +126,7 @@ def _is_silent_for_long(last_used: float) -> bool:
     return time.monotonic() - last_used > _LONG_IDLE_S
 
 
-def _has_news(connection: psycopg.AsyncConnection[Any]) -> bool:
+def has_news(connection: psycopg.AsyncConnection[Any]) -> bool:
     """Tell whether an idle connection has something to read: a farewell, or its end."""
     if connection.closed:
         return True

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from typing import Any
 
 import attrs
 from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.changing import change_rows
 from nxt_adapters.supabase.grid_register import PostgresGridRegister
-from nxt_adapters.supabase.scoping import among, columns_of, owned_by, page_of_all, page_within
+from nxt_adapters.supabase.reads import Read
+from nxt_adapters.supabase.scoping import (
+    GRID,
+    among,
+    columns_of,
+    kind_of,
+    owned,
+    owned_by,
+    page_of,
+    pages_of_all,
+    pages_within,
+)
+from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.tables import (
     dcus,
     metering_hardware_imports,
@@ -37,25 +50,19 @@ class PostgresGatewayRegister:
     """``GatewayRegister`` on the relational plane.
 
     Args:
-        connection: Of the open transaction.
+        session: Of the unit of work.
         scope: Whose gateways.
     """
 
-    def __init__(self, connection: AsyncConnection, scope: Scope) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, scope: Scope) -> None:
+        self._session = session
         self._scope = scope
-        self._grids = PostgresGridRegister(connection, scope)
+        self._grids = PostgresGridRegister(session, scope)
 
     async def page(self, window: Window, *, grid_id: int | None = None) -> Page[DcuView]:
         """See ``GatewayRegister.page``."""
-        owned, live = self._live()
-        query: Select[tuple[object, ...]] = select(*_DCU).where(live)
-        if grid_id is None:
-            return await page_of_all(self._connection, query, self._scope, dcus, window, lambda row: DcuView(**row))
-        group = dcus.c.grid_id, grid_id
-        return await page_within(
-            self._connection, query.where(owned), group, dcus.c.id, window, lambda row: DcuView(**row)
-        )
+        read = _pages(kind_of(self._scope), of_grid=grid_id is not None)
+        return await page_of(self._session, read, self._scope, window, _shown, grid_id=grid_id)
 
     async def many(self, dcu_ids: Collection[int]) -> Mapping[int, DcuWithGrid]:
         """See ``GatewayRegister.many``; two statements."""
@@ -75,20 +82,20 @@ class PostgresGatewayRegister:
 
     async def lock_named(self, external_reference: str, external_system: ExternalSystem) -> DcuView | None:
         """See ``GatewayRegister.lock_named``."""
-        owned, live = self._live()
+        is_own, is_live = self._live()
         query = select(*_DCU).where(
             and_(
                 dcus.c.external_reference == external_reference,
                 dcus.c.external_system == external_system,
-                live,
-                or_(owned, dcus.c.grid_id.is_(None)),
+                is_live,
+                or_(is_own, dcus.c.grid_id.is_(None)),
             )
         )
         return next(iter(await self._read(query.with_for_update(key_share=True))), None)
 
     async def change(self, changes: Sequence[RowChange]) -> None:
         """See ``GatewayRegister.change``."""
-        await change_rows(self._connection, dcus, changes)
+        await change_rows(self._session, dcus, changes)
 
     async def stock(
         self, external_reference: str, external_system: ExternalSystem, protocol: CommunicationProtocol
@@ -99,57 +106,70 @@ class PostgresGatewayRegister:
         revived = {"deleted_at": None, "grid_id": None, "communication_protocol": protocol}
         keys = [dcus.c.external_reference, dcus.c.external_system]
         store = new.on_conflict_do_update(index_elements=keys, set_=revived, where=dcus.c.deleted_at.is_not(None))
-        made = (await self._connection.execute(store.returning(dcus.c.id))).scalar_one_or_none()
+        made = (await self._session.execute(store.returning(dcus.c.id))).scalar_one_or_none()
         if made is not None:
             return made, True
         known = select(dcus.c.id).filter_by(**number)
-        return (await self._connection.execute(known)).scalar_one(), False
+        return (await self._session.execute(known)).scalar_one(), False
 
     async def meters_behind(self, dcu_id: int) -> int:
         """See ``GatewayRegister.meters_behind``."""
         query = select(func.count()).where(meters.c.dcu_id == dcu_id, meters.c.deleted_at.is_(None))
-        return (await self._connection.execute(query)).scalar_one()
+        return int((await self._session.execute(query)).scalar_one())
 
     async def _read(self, query: Select[tuple[object, ...]]) -> list[DcuView]:
-        return [DcuView(**row) for row in (await self._connection.execute(query)).mappings()]
+        return [DcuView(**row) for row in (await self._session.execute(query)).mappings()]
 
     def _live(self) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         return owned_by(self._scope, dcus.c.rls_organization_id), dcus.c.deleted_at.is_(None)
+
+
+@cache
+def _pages(scope: Scope, *, of_grid: bool) -> Read:
+    query: Select[Any] = select(*_DCU).where(dcus.c.deleted_at.is_(None))
+    if not of_grid:
+        return pages_of_all(query, scope, dcus)
+    query = query.where(owned(scope, dcus.c.rls_organization_id))
+    return pages_within(query, dcus.c.grid_id, GRID, dcus.c.id)
+
+
+def _shown(row: Mapping[str, Any]) -> DcuView:
+    return DcuView(**row)
 
 
 class PostgresInstallSessions:
     """``InstallSessions`` on the relational plane.
 
     Args:
-        connection: Of the open transaction.
+        session: Of the unit of work.
         scope: Whose gateways.
     """
 
-    def __init__(self, connection: AsyncConnection, scope: Scope) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, scope: Scope) -> None:
+        self._session = session
         self._scope = scope
 
     async def open(self, dcu_id: int, author_id: int) -> int:
         """See ``InstallSessions.open``."""
         store = insert(_sessions).values(dcu_id=dcu_id, author_id=author_id).returning(_sessions.c.id)
-        session_id: int = (await self._connection.execute(store)).scalar_one()
+        session_id: int = (await self._session.execute(store)).scalar_one()
         return session_id
 
     async def get(self, session_id: int) -> InstallSessionView | None:
         """See ``InstallSessions.get``."""
         query = select(*_SESSION).where(_sessions.c.id == session_id, self._owned())
-        row = (await self._connection.execute(query)).mappings().one_or_none()
+        row = (await self._session.execute(query)).mappings().one_or_none()
         if row is None:
             return None
         gateway = select(*_DCU).where(dcus.c.id == row["dcu_id"])
-        dcu = (await self._connection.execute(gateway)).mappings().one_or_none()
+        dcu = (await self._session.execute(gateway)).mappings().one_or_none()
         return InstallSessionView(**row, meter=None, dcu=None if dcu is None else DcuView(**dcu))
 
     async def last_import(self, session_id: int) -> LastImport | None:
         """See ``InstallSessions.last_import``."""
         # Whoever adds an import needs a share of the session's row, and waits for us or we for them.
         lock = select(_sessions.c.id).where(_sessions.c.id == session_id, self._owned()).with_for_update()
-        if (await self._connection.execute(lock)).one_or_none() is None:
+        if (await self._session.execute(lock)).one_or_none() is None:
             return None
         query = (
             select(
@@ -159,7 +179,7 @@ class PostgresInstallSessions:
             .order_by(_imports.c.id.desc())
             .limit(1)
         )
-        row = (await self._connection.execute(query)).one_or_none()
+        row = (await self._session.execute(query)).one_or_none()
         if row is None:
             return None
         import_id, operation, status = row
@@ -168,11 +188,11 @@ class PostgresInstallSessions:
     async def link_import(self, session_id: int, import_id: int) -> None:
         """See ``InstallSessions.link_import``."""
         statement = update(_sessions).where(_sessions.c.id == session_id, self._owned())
-        await self._connection.execute(statement.values(last_metering_hardware_import_id=import_id))
+        await self._session.execute(statement.values(last_metering_hardware_import_id=import_id))
 
     async def discard(self, session_id: int) -> None:
         """See ``InstallSessions.discard``; its gateway, and with it the session, may have left the scope by now."""
-        await self._connection.execute(delete(_sessions).where(_sessions.c.id == session_id))
+        await self._session.execute(delete(_sessions).where(_sessions.c.id == session_id))
 
     def _owned(self) -> ColumnElement[bool]:
         return owned_by(self._scope, _sessions.c.rls_organization_id)

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, and_, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.scoping import among, owned_by
+from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.tables import (
     accounts,
     connections,
@@ -65,12 +65,12 @@ class PostgresGridHardware:
     """``GridHardware`` on the relational plane.
 
     Args:
-        connection: Of the open transaction.
+        session: Of the unit of work.
         scope: Whose grids.
     """
 
-    def __init__(self, connection: AsyncConnection, scope: Scope) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, scope: Scope) -> None:
+        self._session = session
         self._scope = scope
 
     async def facts(self, grid_id: int) -> HardwareFacts:
@@ -86,8 +86,8 @@ class PostgresGridHardware:
             .where(owned_by(self._scope, dcus.c.rls_organization_id))
             .order_by(dcus.c.external_reference)
         )
-        total, reachable = (await self._connection.execute(counted)).one()
-        gateways = (await self._connection.execute(listed)).all()
+        total, reachable = (await self._session.execute(counted)).one()
+        gateways = (await self._session.execute(listed)).all()
         return HardwareFacts(
             meters=total,
             reachable_meters=reachable,
@@ -103,12 +103,12 @@ class PostgresGridHardware:
             .where(*self._meters_on(grid_id))
             .order_by(meter_commissionings.c.created_at.desc().nulls_first(), meters.c.id)
         )
-        return (await self._connection.execute(query)).scalars().all()
+        return (await self._session.execute(query)).scalars().all()
 
     async def pbg_connections(self, grid_id: int, meter_ids: Collection[int]) -> Mapping[int, PbgConnection]:
         """See ``GridHardware.pbg_connections``."""
         query = _PBG.where(among(meters.c.id, meter_ids), *self._meters_on(grid_id))
-        rows = (await self._connection.execute(query)).mappings()
+        rows = (await self._session.execute(query)).mappings()
         return {row["id"]: _pbg_connection(row) for row in rows}
 
     def _meters_on(self, grid_id: int) -> tuple[ColumnElement[bool], ...]:

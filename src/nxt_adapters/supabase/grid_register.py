@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, Integer, Select, any_, bindparam, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.changing import change_rows
-from nxt_adapters.supabase.scoping import among, columns_of, fields_of, owned_by, page_of_all, rows_of
+from nxt_adapters.supabase.reads import Read
+from nxt_adapters.supabase.scoping import (
+    GRID,
+    among,
+    columns_of,
+    fields_of,
+    kind_of,
+    owned,
+    owned_by,
+    owner_of,
+    page_of,
+    pages_of_all,
+)
+from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.tables import grids, organizations
 from nxt_domain.grids.views import GridView, GridWithOrganization, OrganizationView
 from nxt_domain.identity.scope import Scope
@@ -26,29 +38,29 @@ class PostgresGridRegister:
     """``GridRegister`` on the relational plane.
 
     Args:
-        connection: Of the open transaction.
+        session: Of the unit of work.
         scope: Whose grids.
     """
 
-    def __init__(self, connection: AsyncConnection, scope: Scope) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, scope: Scope) -> None:
+        self._session = session
         self._scope = scope
 
     async def get(self, grid_id: int) -> GridWithOrganization | None:
         """See ``GridRegister.get``."""
-        return (await self.many([grid_id])).get(grid_id)
+        found = await self._session.rows(_one(kind_of(self._scope)), {"id": grid_id, **owner_of(self._scope)})
+        return _with_organization(found[0]) if found else None
 
     async def many(self, grid_ids: Collection[int]) -> Mapping[int, GridWithOrganization]:
         """See ``GridRegister.many``."""
-        found = await self._connection.execute(_with_owners(self._scope), {"ids": list(grid_ids)})
-        return {row["id"]: _with_organization(row) for row in rows_of(found)}
+        given = {"ids": list(grid_ids), **owner_of(self._scope)}
+        found = await self._session.rows(_some(kind_of(self._scope)), given)
+        return {row["id"]: _with_organization(row) for row in found}
 
     async def page(self, window: Window, *, grid_id: int | None = None) -> Page[GridView]:
         """See ``GridRegister.page``."""
-        query: Select[tuple[object, ...]] = select(*_GRID).where(grids.c.deleted_at.is_(None))
-        if grid_id is not None:
-            query = query.where(grids.c.id == grid_id)
-        return await page_of_all(self._connection, query, self._scope, grids, window, lambda row: GridView(**row))
+        read = _pages(kind_of(self._scope), of_grid=grid_id is not None)
+        return await page_of(self._session, read, self._scope, window, _shown, grid_id=grid_id)
 
     async def lock(self, grid_ids: Collection[int]) -> Mapping[int, GridView]:
         """See ``GridRegister.lock``."""
@@ -58,29 +70,43 @@ class PostgresGridRegister:
             .order_by(grids.c.id)
             .with_for_update(key_share=True)
         )
-        rows = (await self._connection.execute(query)).mappings()
+        rows = (await self._session.execute(query)).mappings()
         return {row["id"]: GridView(**row) for row in rows}
 
     async def change(self, changes: Sequence[RowChange]) -> None:
         """See ``GridRegister.change``."""
-        await change_rows(self._connection, grids, changes)
+        await change_rows(self._session, grids, changes)
 
     def _live(self) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         return owned_by(self._scope, grids.c.organization_id), grids.c.deleted_at.is_(None)
 
 
-@lru_cache(maxsize=256)
+@cache
+def _one(scope: Scope) -> Read:
+    return Read(_with_owners(scope).where(grids.c.id == bindparam("id", type_=Integer)))
+
+
+@cache
+def _some(scope: Scope) -> Read:
+    return Read(_with_owners(scope).where(grids.c.id == any_(bindparam("ids", type_=ARRAY(Integer)))))
+
+
+@cache
+def _pages(scope: Scope, *, of_grid: bool) -> Read:
+    query: Select[Any] = select(*_GRID).where(grids.c.deleted_at.is_(None))
+    return pages_of_all(query.where(grids.c.id == GRID) if of_grid else query, scope, grids)
+
+
 def _with_owners(scope: Scope) -> Select[Any]:
-    """Write the statement that dashboards send most, once for each tenant: it has seventy columns to be named."""
     return (
         select(*_GRID, *_ORGANIZATION)
         .join(organizations, organizations.c.id == grids.c.organization_id)
-        .where(
-            grids.c.id == any_(bindparam("ids", type_=ARRAY(Integer))),
-            owned_by(scope, grids.c.organization_id),
-            grids.c.deleted_at.is_(None),
-        )
+        .where(owned(scope, grids.c.organization_id), grids.c.deleted_at.is_(None))
     )
+
+
+def _shown(row: Mapping[str, Any]) -> GridView:
+    return GridView(**row)
 
 
 def _with_organization(row: Mapping[str, Any]) -> GridWithOrganization:

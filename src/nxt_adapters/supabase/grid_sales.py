@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.scoping import owned_by
+from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.tables import dcus, grids, issues, meters
 from nxt_domain.grids.tariffs import MeterType
 from nxt_domain.identity.scope import Scope
@@ -20,12 +20,12 @@ class PostgresGridSales:
     """``GridSalesRegister`` on the relational plane; two statements.
 
     Args:
-        connection: Of the open transaction.
+        session: Of the unit of work.
         scope: Whose grids.
     """
 
-    def __init__(self, connection: AsyncConnection, scope: Scope) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, scope: Scope) -> None:
+        self._session = session
         self._scope = scope
 
     async def get(self, grid_id: int) -> GridSales | None:
@@ -33,7 +33,7 @@ class PostgresGridSales:
         query = select(grids.c.kwh_tariff_essential_service, grids.c.kwh_tariff_full_service).where(
             grids.c.id == grid_id, owned_by(self._scope, grids.c.organization_id), grids.c.deleted_at.is_(None)
         )
-        grid = (await self._connection.execute(query)).one_or_none()
+        grid = (await self._session.execute(query)).one_or_none()
         if grid is None:
             return None
         return GridSales(
@@ -57,7 +57,7 @@ class PostgresGridSales:
             .outerjoin(issues, issues.c.id == meters.c.last_encountered_issue_id)
             .where(dcus.c.grid_id == grid_id, meters.c.connection_id.is_not(None), meters.c.deleted_at.is_(None))
         )
-        return [_meter(row) for row in await self._connection.execute(query)]
+        return [_meter(row) for row in await self._session.execute(query)]
 
 
 def _meter(row: Any) -> AssignedMeter:  # noqa: ANN401 - a row of the query above

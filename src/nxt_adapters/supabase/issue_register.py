@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Final
 
 import attrs
 from sqlalchemy import ColumnElement, RowMapping, Select, Subquery, select, text, union
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.engine import dump_json
-from nxt_adapters.supabase.scoping import among, below, columns_of, owned_by, page_of, page_of_all
+from nxt_adapters.supabase.reads import Read
+from nxt_adapters.supabase.scoping import (
+    GRID,
+    among,
+    below,
+    columns_of,
+    kind_of,
+    owned,
+    owned_by,
+    page_of,
+    pages,
+    pages_of_all,
+)
+from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.tables import (
     accounts,
     connections,
@@ -93,21 +106,18 @@ class PostgresIssueRegister:
     """``IssueRegister`` on the relational plane.
 
     Args:
-        connection: Of the open transaction.
+        session: Of the unit of work.
         scope: Whose issues.
     """
 
-    def __init__(self, connection: AsyncConnection, scope: Scope) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, scope: Scope) -> None:
+        self._session = session
         self._scope = scope
 
     async def page(self, window: Window, *, grid_id: int | None = None) -> Page[IssueView]:
         """See ``IssueRegister.page``."""
-        query: Select[Any] = select(*_ISSUE).where(self._owned())
-        if grid_id is None:
-            return await page_of_all(self._connection, query, self._scope, issues, window, _shown)
-        of_grid = _of_grid(query, grid_id, window)
-        return await page_of(self._connection, select(of_grid), of_grid.c.id, window, _shown)
+        read = _pages(kind_of(self._scope), of_grid=grid_id is not None)
+        return await page_of(self._session, read, self._scope, window, _shown, grid_id=grid_id)
 
     async def lock(self, issue_ids: Collection[int]) -> Mapping[int, Issue]:
         """See ``IssueRegister.lock``."""
@@ -117,7 +127,7 @@ class PostgresIssueRegister:
             .order_by(issues.c.id)
             .with_for_update(of=issues, key_share=True)
         )
-        return {row["id"]: _issue(row) for row in (await self._connection.execute(query)).mappings()}
+        return {row["id"]: _issue(row) for row in (await self._session.execute(query)).mappings()}
 
     async def save(self, issues: Sequence[Issue]) -> None:
         """See ``IssueRegister.save``."""
@@ -125,13 +135,13 @@ class PostgresIssueRegister:
             return
         rows = {"rows": dump_json([attrs.asdict(issue) for issue in issues])}
         with _told_of_other_open_issues():
-            await self._connection.execute(_SAVE, rows)
-            await self._connection.execute(_MOVE, rows)
+            await self._session.execute(_SAVE, rows)
+            await self._session.execute(_MOVE, rows)
 
     async def read(self, issue_ids: Collection[int]) -> Mapping[int, IssueWithSubjects]:
         """See ``IssueRegister.read``."""
         query = _WITH_SUBJECTS.where(among(issues.c.id, issue_ids), self._owned())
-        rows = (await self._connection.execute(query)).mappings()
+        rows = (await self._session.execute(query)).mappings()
         return {row["id"]: _with_subjects(dict(row)) for row in rows}
 
     def _owned(self) -> ColumnElement[bool]:
@@ -179,11 +189,20 @@ def _take(row: dict[str, Any], prefix: str) -> Mapping[str, Any]:
     return {name.removeprefix(prefix): row.pop(name) for name in list(row) if name.startswith(prefix)}
 
 
-def _of_grid(mine: Select[Any], grid_id: int, window: Window) -> Subquery:
+@cache
+def _pages(scope: Scope, *, of_grid: bool) -> Read:
+    query: Select[Any] = select(*_ISSUE).where(owned(scope, issues.c.rls_organization_id))
+    if not of_grid:
+        return pages_of_all(query, scope, issues)
+    found = _of_grid(query)
+    return pages(select(found), found.c.id)
+
+
+def _of_grid(mine: Select[Any]) -> Subquery:
     of_meter = mine.where(issues.c.meter_id == meters.c.id)
     of_mppt = mine.where(issues.c.mppt_id == mppts.c.id)
     return union(
-        mine.where(issues.c.grid_id == grid_id),
-        below(meters, meters.c.rls_grid_id == grid_id, of_meter, window),
-        below(mppts, mppts.c.grid_id == grid_id, of_mppt, window),
+        mine.where(issues.c.grid_id == GRID),
+        below(meters, meters.c.rls_grid_id == GRID, of_meter),
+        below(mppts, mppts.c.grid_id == GRID, of_mppt),
     ).subquery()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nxt_adapters.supabase.scoping import columns_of, owned_by, page_of_all, page_within
+from nxt_adapters.supabase.reads import Read
+from nxt_adapters.supabase.scoping import GRID, columns_of, kind_of, owned, page_of, pages_of_all, pages_within
+from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.tables import (
     accounts,
     connections,
@@ -84,37 +86,43 @@ class PostgresMeterRegister:
     """``MeterRegister`` on the relational plane.
 
     Args:
-        connection: Of the open transaction.
+        session: Of the unit of work.
         scope: Whose meters.
     """
 
-    def __init__(self, connection: AsyncConnection, scope: Scope) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, scope: Scope) -> None:
+        self._session = session
         self._scope = scope
 
     async def page(self, window: Window, *, grid_id: int | None = None) -> Page[MeterView]:
         """See ``MeterRegister.page``."""
-        is_own = owned_by(self._scope, meters.c.rls_organization_id)
-        query: Select[Any] = select(*METER).where(is_own, meters.c.deleted_at.is_(None))
-        if grid_id is None:
-            return await page_of_all(self._connection, query, self._scope, meters, window, _listed)
-        return await page_within(self._connection, query, (meters.c.rls_grid_id, grid_id), meters.c.id, window, _listed)
+        read = _pages(kind_of(self._scope), of_grid=grid_id is not None)
+        return await page_of(self._session, read, self._scope, window, _listed, grid_id=grid_id)
+
+
+@cache
+def _pages(scope: Scope, *, of_grid: bool) -> Read:
+    is_own = owned(scope, meters.c.rls_organization_id)
+    query: Select[Any] = select(*METER).where(is_own, meters.c.deleted_at.is_(None))
+    if of_grid:
+        return pages_within(query, meters.c.rls_grid_id, GRID, meters.c.id)
+    return pages_of_all(query, scope, meters)
 
 
 class PostgresMeterSearch:
     """``MeterSearch`` on the relational plane.
 
     Args:
-        connection: Of the open transaction.
+        session: Of the unit of work.
     """
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     async def find(self, external_reference: str) -> FoundMeter | None:
         """See ``MeterSearch.find``."""
         query = _SEARCH.where(meters.c.external_reference == external_reference)
-        row = (await self._connection.execute(query)).mappings().one_or_none()
+        row = (await self._session.execute(query)).mappings().one_or_none()
         return None if row is None else _found(dict(row))
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.tables import accounts, customers, grids, orders
 from nxt_adapters.supabase.transaction import PostgresTransaction
 from nxt_domain.orders.partners import CustomerEntry, OrderEntry
@@ -49,11 +50,11 @@ class PostgresPartnerRegister:
     """``PartnerRegister`` on the relational plane.
 
     Args:
-        connection: Of the open transaction.
+        session: Of the unit of work.
     """
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     async def customers(self, leaf: Leaf) -> NumberedPage[CustomerEntry]:
         """See ``PartnerRegister.customers``."""
@@ -64,9 +65,9 @@ class PostgresPartnerRegister:
         return await self._page(_ORDERS, leaf, lambda row: OrderEntry(**row))
 
     async def _page(self, query: Select[Any], leaf: Leaf, make: Callable[[Mapping[str, Any]], T]) -> NumberedPage[T]:
-        total = (await self._connection.execute(select(func.count()).select_from(query.subquery()))).scalar_one()
-        rows = (await self._connection.execute(_ordered(query, leaf))).mappings().all()
-        return numbered_page(leaf, total, [make(row) for row in rows])
+        total = (await self._session.execute(select(func.count()).select_from(query.subquery()))).scalar_one()
+        rows = (await self._session.execute(_ordered(query, leaf))).mappings().all()
+        return numbered_page(leaf, total, [make(dict(row)) for row in rows])
 
 
 def _ordered(query: Select[Any], leaf: Leaf) -> Select[Any]:

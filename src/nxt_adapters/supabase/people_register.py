@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, RowMapping, Table, exists, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Column, ColumnElement, Integer, RowMapping, Table, bindparam, exists, insert, select, update
 
 from nxt_adapters.supabase.account_register import PERSON, to_person
-from nxt_adapters.supabase.scoping import columns_of, owned_by, page_of
+from nxt_adapters.supabase.reads import Read
+from nxt_adapters.supabase.scoping import columns_of, kind_of, owned, owned_by, page_of, pages
+from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.tables import (
     accounts,
     agents,
@@ -53,22 +55,35 @@ _ACCOUNT: Final = columns_of(accounts, AccountView)
 _TENANT: Final = columns_of(organizations, Tenant)
 
 
+@cache
+def _pages_of_staff(scope: Scope, *, of_one: bool) -> Read:
+    query = PERSON.where(members.c.id.is_not(None), owned(scope, _OWNERS[AccountType.MEMBER]))
+    wanted = accounts.c.organization_id == bindparam("organization_id", type_=Integer)
+    return pages(query.where(wanted) if of_one else query, members.c.id)
+
+
+@cache
+def _pages_of_tenants(scope: Scope) -> Read:
+    query = select(*_TENANT).where(organizations.c.deleted_at.is_(None), owned(scope, organizations.c.id))
+    return pages(query, organizations.c.id)
+
+
 class PostgresPeopleRegister:
     """``PeopleRegister`` on the relational plane.
 
     Args:
-        connection: Of the open transaction.
+        session: Of the unit of work.
         scope: Whose people.
     """
 
-    def __init__(self, connection: AsyncConnection, scope: Scope) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, scope: Scope) -> None:
+        self._session = session
         self._scope = scope
 
     async def find(self, kind: AccountType, person_id: int) -> Person | None:
         """See ``PeopleRegister.find``."""
         query = PERSON.where(_TABLES[kind].c.id == person_id, owned_by(self._scope, _OWNERS[kind]))
-        row = (await self._connection.execute(query)).mappings().one_or_none()
+        row = (await self._session.execute(query)).mappings().one_or_none()
         return None if row is None else to_person(row)
 
     async def add_member(self, account_id: int, invitation: Invitation) -> MemberView:
@@ -84,7 +99,7 @@ class PostgresPeopleRegister:
         """See ``PeopleRegister.add_agent``."""
         row = await self._insert(agents, {"account_id": account_id, "grid_id": new.grid_id}, _AGENT)
         agent = AgentView(**row)
-        await self._connection.execute(insert(wallets).values(agent_id=agent.id, wallet_type="REAL"))
+        await self._session.execute(insert(wallets).values(agent_id=agent.id, wallet_type="REAL"))
         return agent
 
     async def add_customer(self, account_id: int, new: NewCustomer) -> CustomerView:
@@ -106,14 +121,14 @@ class PostgresPeopleRegister:
         """See ``PeopleRegister.member``."""
         query = select(*_MEMBER).join(accounts, accounts.c.id == members.c.account_id)
         owned = owned_by(self._scope, _OWNERS[AccountType.MEMBER])
-        row = (await self._connection.execute(query.where(members.c.id == member_id, owned))).mappings().one_or_none()
+        row = (await self._session.execute(query.where(members.c.id == member_id, owned))).mappings().one_or_none()
         return None if row is None else _member(row)
 
     async def customer(self, customer_id: int) -> CustomerView | None:
         """See ``PeopleRegister.customer``."""
         owned = owned_by(self._scope, _OWNERS[AccountType.CUSTOMER])
         query = select(*_CUSTOMER).where(customers.c.id == customer_id, owned)
-        row = (await self._connection.execute(query)).mappings().one_or_none()
+        row = (await self._session.execute(query)).mappings().one_or_none()
         return None if row is None else _customer(row)
 
     async def save_member(self, member: MemberView) -> None:
@@ -125,7 +140,7 @@ class PostgresPeopleRegister:
             "hidden": member.hidden,
             "busy_commissioning_id": member.busy_commissioning_id,
         }
-        await self._connection.execute(update(members).where(members.c.id == member.id).values(**values))
+        await self._session.execute(update(members).where(members.c.id == member.id).values(**values))
 
     async def save_customer(self, customer: CustomerView) -> None:
         """See ``PeopleRegister.save_customer``."""
@@ -134,19 +149,17 @@ class PostgresPeopleRegister:
             "latitude": customer.latitude,
             "longitude": customer.longitude,
         }
-        await self._connection.execute(update(customers).where(customers.c.id == customer.id).values(**values))
+        await self._session.execute(update(customers).where(customers.c.id == customer.id).values(**values))
 
     async def staff(self, window: Window, *, organization_id: int | None = None) -> Page[Person]:
         """See ``PeopleRegister.staff``."""
-        query = PERSON.where(members.c.id.is_not(None), owned_by(self._scope, _OWNERS[AccountType.MEMBER]))
-        if organization_id is not None:
-            query = query.where(accounts.c.organization_id == organization_id)
-        return await page_of(self._connection, query, members.c.id, window, to_person)
+        read = _pages_of_staff(kind_of(self._scope), of_one=organization_id is not None)
+        return await page_of(self._session, read, self._scope, window, to_person, organization_id=organization_id)
 
     async def account(self, account_id: int) -> AccountView:
         """See ``PeopleRegister.account``."""
         query = select(*_ACCOUNT).where(accounts.c.id == account_id)
-        row = (await self._connection.execute(query)).mappings().one()
+        row = (await self._session.execute(query)).mappings().one()
         login = row["supabase_id"]
         return AccountView(**{**row, "supabase_id": None if login is None else str(login)})
 
@@ -156,24 +169,24 @@ class PostgresPeopleRegister:
         found = exists().select_from(hanging).where(
             connections.c.customer_id == customer_id, meters.c.deleted_at.is_(None)
         )  # fmt: skip
-        return bool((await self._connection.execute(select(found))).scalar_one())
+        return bool((await self._session.execute(select(found))).scalar_one())
 
     async def _insert(
         self, table: Table, values: Mapping[str, object], columns: Sequence[ColumnElement[object]]
     ) -> RowMapping:
-        return (await self._connection.execute(insert(table).values(**values).returning(*columns))).mappings().one()
+        return (await self._session.execute(insert(table).values(**values).returning(*columns))).mappings().one()
 
 
 class PostgresTenantRegister:
     """``TenantRegister`` on the relational plane.
 
     Args:
-        connection: Of the open transaction.
+        session: Of the unit of work.
         scope: Whose organizations.
     """
 
-    def __init__(self, connection: AsyncConnection, scope: Scope) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, scope: Scope) -> None:
+        self._session = session
         self._scope = scope
 
     async def organization(self, organization_id: int) -> Tenant | None:
@@ -183,7 +196,7 @@ class PostgresTenantRegister:
             organizations.c.deleted_at.is_(None),
             owned_by(self._scope, organizations.c.id),
         )
-        row = (await self._connection.execute(query)).mappings().one_or_none()
+        row = (await self._session.execute(query)).mappings().one_or_none()
         return None if row is None else _tenant(row)
 
     async def found(self, new: NewTenant) -> Tenant:
@@ -195,22 +208,20 @@ class PostgresTenantRegister:
             "organization_type": new.organization_type.value,
         }
         statement = insert(organizations).values(**values).returning(*_TENANT)
-        tenant = _tenant((await self._connection.execute(statement)).mappings().one())
-        await self._connection.execute(insert(wallets).values(organization_id=tenant.id, wallet_type="REAL"))
+        tenant = _tenant((await self._session.execute(statement)).mappings().one())
+        await self._session.execute(insert(wallets).values(organization_id=tenant.id, wallet_type="REAL"))
         return tenant
 
     async def page(self, window: Window) -> Page[Tenant]:
         """See ``TenantRegister.page``."""
-        mine = owned_by(self._scope, organizations.c.id)
-        query = select(*_TENANT).where(organizations.c.deleted_at.is_(None), mine)
-        return await page_of(self._connection, query, organizations.c.id, window, _tenant)
+        return await page_of(self._session, _pages_of_tenants(kind_of(self._scope)), self._scope, window, _tenant)
 
     async def organization_of_grid(self, grid_id: int) -> int | None:
         """See ``TenantRegister.organization_of_grid``."""
         query = select(grids.c.organization_id).where(
             grids.c.id == grid_id, grids.c.deleted_at.is_(None), owned_by(self._scope, grids.c.organization_id)
         )
-        return (await self._connection.execute(query)).scalar_one_or_none()
+        return (await self._session.execute(query)).scalar_one_or_none()
 
 
 def _tenant(row: Mapping[Any, Any]) -> Tenant:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from sys import intern
 from typing import Any, TypeVar
 
 import attrs
@@ -11,24 +10,34 @@ from sqlalchemy import (
     ARRAY,
     Column,
     ColumnElement,
-    CursorResult,
     FromClause,
     Integer,
     Select,
     Table,
     any_,
+    bindparam,
     false,
     literal,
     select,
     true,
     tuple_,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nxt_domain.identity.scope import Scope
+from nxt_adapters.supabase.reads import Read
+from nxt_adapters.supabase.session import Session
+from nxt_domain.identity.scope import PLATFORM, Scope
 from nxt_domain.shared.paging import Page, Window
 
 T = TypeVar("T")
+
+OWNER = bindparam("owner_id", type_=Integer)
+"""Stands for a scope's tenant in statements that are written out once for all of them; see ``owner_of``."""
+
+GRID = bindparam("grid_id", type_=Integer)
+"""Stands for the grid whose part of a list is wanted."""
+
+_SOME_TENANT = Scope(organization_id=0)
+_AFTER, _LIMIT = bindparam("after", type_=Integer), bindparam("limit", type_=Integer)
 
 
 def owned_by(scope: Scope, organization: Column[int]) -> ColumnElement[bool]:
@@ -41,6 +50,21 @@ def owned_by(scope: Scope, organization: Column[int]) -> ColumnElement[bool]:
     if scope.is_platform:
         return true()
     return false() if scope.organization_id is None else organization == scope.organization_id
+
+
+def owned(scope: Scope, organization: Column[int]) -> ColumnElement[bool]:
+    """As ``owned_by``, for a statement that is written out once: its owner comes with each run, from ``owner_of``."""
+    return true() if scope.is_platform else organization == OWNER
+
+
+def owner_of(scope: Scope) -> Mapping[str, object]:
+    """Return the parameter that binds a statement to a scope; without a tenant nothing is found."""
+    return {"owner_id": scope.organization_id}
+
+
+def kind_of(scope: Scope) -> Scope:
+    """Reduce a scope to what decides about the words of a statement: one for all tenants, one for the platform."""
+    return PLATFORM if scope.is_platform else _SOME_TENANT
 
 
 def among(key: Column[int], ids: Collection[int]) -> ColumnElement[bool]:
@@ -61,89 +85,72 @@ def columns_of(table: FromClause, view: type[Any], *, prefix: str = "") -> list[
     return [column.label(prefix + column.name) for column in columns] if prefix else list(columns)
 
 
-async def page_of(
-    connection: AsyncConnection,
-    query: Select[Any],
-    key: ColumnElement[int],
-    window: Window,
-    make: Callable[[Mapping[str, Any]], T],
-) -> Page[T]:
-    """Read a keyset page in one statement.
+def pages(query: Select[Any], key: ColumnElement[int]) -> Read:
+    """Write out the keyset pages of a list.
 
     Args:
-        connection: Of the open transaction.
         query: All rows of the list, unordered; selects the key as ``id``.
         key: The list's ascending, unique key.
-        window: Which part.
-        make: Turns a row into an item.
     """
-    if window.after is not None:
-        query = query.where(key > window.after)
-    return await _page(connection, query.order_by(key), window, make)
+    return Read(query.where(key > _AFTER).order_by(key).limit(_LIMIT))
 
 
-async def _page(
-    connection: AsyncConnection, query: Select[Any], window: Window, make: Callable[[Mapping[str, Any]], T]
-) -> Page[T]:
-    # One more than wanted tells whether there is a next page.
-    rows = rows_of(await connection.execute(query.limit(window.limit + 1)))
-    items = rows[: window.limit]
-    return Page([make(row) for row in items], items[-1]["id"] if len(rows) > window.limit else None)
-
-
-async def page_within(
-    connection: AsyncConnection,
-    query: Select[Any],
-    group: tuple[Column[int], int | None],
-    key: Column[int],
-    window: Window,
-    make: Callable[[Mapping[str, Any]], T],
-) -> Page[T]:
-    """Read a keyset page of the rows of one group, such as a tenant or a grid.
+def pages_within(query: Select[Any], group: Column[int], wanted: ColumnElement[int], key: Column[int]) -> Read:
+    """Write out the keyset pages of the rows of one group, such as a tenant or a grid.
 
     The key is compared together with the group's column: what the server has to sort by is then the index of both. By
     the key alone it would happily walk through all rows of all others, where those of the group come late.
 
     Args:
-        connection: Of the open transaction.
         query: All rows of the list, unordered; selects the key as ``id``.
-        group: The indexed column that tells groups apart, and which one is wanted; None: nothing is.
+        group: The indexed column that tells groups apart.
+        wanted: Which one; null: none is.
         key: Ascending and unique; the second column of the group's index.
-        window: Which part.
-        make: Turns a row into an item.
     """
-    column, wanted = group
-    if wanted is None:
-        return Page([], None)
-    later = tuple_(column, key) > tuple_(literal(wanted), literal(window.after or 0))
-    return await _page(connection, query.where(later, column <= wanted).order_by(column, key), window, make)
+    later = tuple_(group, key) > tuple_(wanted, _AFTER)
+    return Read(query.where(later, group <= wanted).order_by(group, key).limit(_LIMIT))
 
 
-async def page_of_all(
-    connection: AsyncConnection,
-    query: Select[Any],
-    scope: Scope,
-    table: Table,
-    window: Window,
-    make: Callable[[Mapping[str, Any]], T],
-) -> Page[T]:
-    """Read a keyset page of all rows of a scope.
+def pages_of_all(query: Select[Any], scope: Scope, table: Table) -> Read:
+    """Write out the keyset pages of all rows of a scope.
 
     Args:
-        connection: Of the open transaction.
         query: All rows of the list, unordered and of any owner; selects the key as ``id``.
         scope: Whose rows.
         table: Holds ``id`` and ``rls_organization_id``, or ``organization_id``, with an index over both.
-        window: Which part.
-        make: Turns a row into an item.
     """
     if scope.is_platform:
-        return await page_of(connection, query, table.c.id, window, make)
+        return pages(query, table.c.id)
     owner = table.c.rls_organization_id if "rls_organization_id" in table.c else table.c.organization_id
-    return await page_within(connection, query, (owner, scope.organization_id), table.c.id, window, make)
+    return pages_within(query, owner, OWNER, table.c.id)
 
 
-def below(parents: Table, which: ColumnElement[bool], children: Select[Any], window: Window) -> Select[Any]:
+async def page_of(
+    session: Session,
+    read: Read,
+    scope: Scope,
+    window: Window,
+    make: Callable[[Mapping[str, Any]], T],
+    **wanted: int | None,
+) -> Page[T]:
+    """Read a keyset page in one statement.
+
+    Args:
+        session: Of the unit of work.
+        read: The list's pages.
+        scope: Whose rows.
+        window: Which part.
+        make: Turns a row into an item.
+        wanted: What else the statement asks for, such as ``grid_id``.
+    """
+    # One more than wanted tells whether there is a next page.
+    place = {"limit": window.limit + 1, "after": window.after or 0}
+    rows = await session.rows(read, {**wanted, **place, **owner_of(scope)})
+    items = rows[: window.limit]
+    return Page([make(row) for row in items], items[-1]["id"] if len(rows) > window.limit else None)
+
+
+def below(parents: Table, which: ColumnElement[bool], children: Select[Any]) -> Select[Any]:
     """Select the rows that hang below some others, such as those of a grid's customers.
 
     What hangs below each parent is looked for by itself, by index: left to its own devices, the server reads all
@@ -152,22 +159,11 @@ def below(parents: Table, which: ColumnElement[bool], children: Select[Any], win
     Args:
         parents: The table above.
         which: Whose children.
-        children: Those of one row of ``parents``; selects the key as ``id``.
-        window: More is not read below any parent.
+        children: Those of one row of ``parents``; selects the key as ``id``. No more than a page holds are read.
     """
-    if window.after is not None:
-        children = children.where(children.selected_columns.id > window.after)
-    own = children.order_by(children.selected_columns.id).limit(window.limit + 1).lateral()
+    key = children.selected_columns.id
+    own = children.where(key > _AFTER).order_by(key).limit(_LIMIT).lateral()
     return select(own).select_from(parents.join(own, true())).where(which)
-
-
-def rows_of(result: CursorResult[Any]) -> list[dict[str, Any]]:
-    """Return all rows by the names of their columns, ready to make views of: ``View(**row)``.
-
-    A call with many keywords is ten times faster when their names are the very objects that the function knows.
-    """
-    names = [intern(str(name)) for name in result.keys()]  # noqa: SIM118 - it is no mapping
-    return [dict(zip(names, row, strict=True)) for row in result.all()]
 
 
 def fields_of(row: Mapping[str, Any], view: type[Any], *, prefix: str = "") -> dict[str, Any]:

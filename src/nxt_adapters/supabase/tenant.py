@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from nxt_adapters.supabase.contract_register import (
     PostgresConnections,
     PostgresCustomers,
@@ -20,6 +18,7 @@ from nxt_adapters.supabase.issue_register import PostgresIssueRegister
 from nxt_adapters.supabase.meter_register import PostgresMeterRegister
 from nxt_adapters.supabase.note_register import PostgresNoteRegister
 from nxt_adapters.supabase.people_register import PostgresPeopleRegister, PostgresTenantRegister
+from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.solar_chargers import PostgresSolarChargers
 from nxt_domain.identity.scope import Scope
 
@@ -28,85 +27,85 @@ class TenantRepositories:
     """Everything that a scope holds on the relational plane; each context asks for its own part.
 
     Args:
-        connection: Of the open transaction.
+        session: Of the unit of work.
         scope: Whose rows.
     """
 
-    def __init__(self, connection: AsyncConnection, scope: Scope) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, scope: Scope) -> None:
+        self._session = session
         self._scope = scope
 
     @cached_property
     def connections(self) -> PostgresConnections:
         """Supply contracts."""
-        return PostgresConnections(self._connection, self._scope)
+        return PostgresConnections(self._session, self._scope)
 
     @cached_property
     def customers(self) -> PostgresCustomers:
         """Customers."""
-        return PostgresCustomers(self._connection, self._scope)
+        return PostgresCustomers(self._session, self._scope)
 
     @cached_property
     def issues(self) -> PostgresIssueRegister:
         """Issues."""
-        return PostgresIssueRegister(self._connection, self._scope)
+        return PostgresIssueRegister(self._session, self._scope)
 
     @cached_property
     def meters(self) -> PostgresMeterRegister:
         """Meters."""
-        return PostgresMeterRegister(self._connection, self._scope)
+        return PostgresMeterRegister(self._session, self._scope)
 
     @cached_property
     def notes(self) -> PostgresNoteRegister:
         """Notes."""
-        return PostgresNoteRegister(self._connection, self._scope)
+        return PostgresNoteRegister(self._session, self._scope)
 
     @cached_property
     def requested_meters(self) -> PostgresRequestedMeters:
         """What supply contracts ask for."""
-        return PostgresRequestedMeters(self._connection, self._scope)
+        return PostgresRequestedMeters(self._session, self._scope)
 
     @cached_property
     def gateways(self) -> PostgresGatewayRegister:
         """Gateways."""
-        return PostgresGatewayRegister(self._connection, self._scope)
+        return PostgresGatewayRegister(self._session, self._scope)
 
     @cached_property
     def grid_hardware(self) -> PostgresGridHardware:
         """Meters and gateways on grids."""
-        return PostgresGridHardware(self._connection, self._scope)
+        return PostgresGridHardware(self._session, self._scope)
 
     @cached_property
     def grids(self) -> PostgresGridRegister:
         """Grids."""
-        return PostgresGridRegister(self._connection, self._scope)
+        return PostgresGridRegister(self._session, self._scope)
 
     @cached_property
     def people(self) -> PostgresPeopleRegister:
         """Members, agents and customers."""
-        return PostgresPeopleRegister(self._connection, self._scope)
+        return PostgresPeopleRegister(self._session, self._scope)
 
     @cached_property
     def solar_chargers(self) -> PostgresSolarChargers:
         """Solar chargers."""
-        return PostgresSolarChargers(self._connection, self._scope)
+        return PostgresSolarChargers(self._session, self._scope)
 
     @cached_property
     def tenants(self) -> PostgresTenantRegister:
         """Organizations."""
-        return PostgresTenantRegister(self._connection, self._scope)
+        return PostgresTenantRegister(self._session, self._scope)
 
     @cached_property
     def infrastructure(self) -> PostgresInfrastructure:
         """What stands on grids."""
-        return PostgresInfrastructure(self._connection, self._scope)
+        return PostgresInfrastructure(self._session, self._scope)
 
     @cached_property
     def install_sessions(self) -> PostgresInstallSessions:
         """How gateways come and go."""
-        return PostgresInstallSessions(self._connection, self._scope)
+        return PostgresInstallSessions(self._session, self._scope)
 
     @cached_property
     def sales(self) -> PostgresGridSales:
         """Sales of grids."""
-        return PostgresGridSales(self._connection, self._scope)
+        return PostgresGridSales(self._session, self._scope)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+import psycopg
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -34,9 +35,16 @@ _MARK_USED = text(
 
 def domain_error(error: DBAPIError) -> DomainError | None:
     """Translate a database error; None: a defect, which must surface as it is."""
-    state = getattr(error.orig, "sqlstate", None)
+    if getattr(error.orig, "sqlstate", None) is None and error.connection_invalidated:
+        return Unavailable("The database can't be reached")
+    return error_of(error.orig)
+
+
+def error_of(error: BaseException | None) -> DomainError | None:
+    """Translate an error of the driver; None: a defect, which must surface as it is."""
+    state = getattr(error, "sqlstate", None)
     if state is None:
-        return Unavailable("The database can't be reached") if error.connection_invalidated else _without_state(error)
+        return _without_state(error)
     if state in _CONFLICTS:
         return Conflict(_constraint(error) or "The record conflicts with another one", code=_CONFLICTS[state])
     if state in _INVALID:
@@ -48,14 +56,14 @@ def domain_error(error: DBAPIError) -> DomainError | None:
     return None
 
 
-def _without_state(error: DBAPIError) -> DomainError | None:
+def _without_state(error: BaseException | None) -> DomainError | None:
     # psycopg raises OperationalError without SQLSTATE when it can't connect or the connection breaks.
-    is_operational = type(error.orig).__name__ in {"OperationalError", "ConnectionTimeout", "InterfaceError"}
+    is_operational = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
     return Unavailable("The database can't be reached") if is_operational else None
 
 
-def _constraint(error: DBAPIError) -> str | None:
-    name = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+def _constraint(error: BaseException | None) -> str | None:
+    name = getattr(getattr(error, "diag", None), "constraint_name", None)
     return f"{name} is violated" if name else None
 
 
@@ -89,10 +97,10 @@ class PostgresTransaction:
                 await _mark_used(self.connection, claim)
             await self.connection.commit()
         except DBAPIError as error:
-            _raise_translated(error)
+            raise_translated(error)
 
     async def __aenter__(self) -> Self:
-        self._connection = await _connected(self._engine)
+        self._connection = await connected(self._engine)
         return self
 
     async def __aexit__(
@@ -106,13 +114,13 @@ class PostgresTransaction:
             finally:
                 await connection.close()  # rolls back what was not committed
         if isinstance(error, DBAPIError):
-            _raise_translated(error)
+            raise_translated(error)
 
     async def _leave(self, connection: AsyncConnection) -> None:
         await _end_reading(connection)
 
 
-async def _connected(engine: AsyncEngine) -> AsyncConnection:
+async def connected(engine: AsyncEngine) -> AsyncConnection:
     """Open a connection; a server that restarts gets further chances, since nothing was begun yet [REL-175]."""
     started = time.monotonic()
     for wait_s in _WAITS_S:
@@ -150,7 +158,8 @@ async def _mark_used(connection: AsyncConnection, claim: Claim) -> None:
         raise claim_lost()
 
 
-def _raise_translated(error: DBAPIError) -> None:
+def raise_translated(error: DBAPIError) -> None:
+    """Raise a database error in the domain's words; a defect as it is."""
     translated = domain_error(error)
     if translated is None:
         raise error

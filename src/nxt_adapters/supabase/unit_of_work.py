@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from types import TracebackType
+from typing import Self
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from nxt_adapters.supabase.account_register import PostgresAccountRegister
@@ -29,6 +32,8 @@ from nxt_adapters.supabase.orders import PostgresOrders
 from nxt_adapters.supabase.outbox import PostgresOutbox
 from nxt_adapters.supabase.partner_register import PostgresPartnerRegister
 from nxt_adapters.supabase.payouts import PostgresPayouts
+from nxt_adapters.supabase.reads import ReadPool
+from nxt_adapters.supabase.session import ReadingSession, Session, TransactionSession
 from nxt_adapters.supabase.reported_grids import PostgresReportedGrids
 from nxt_adapters.supabase.revenue import PostgresRevenueFigures
 from nxt_adapters.supabase.settlements import PostgresSettlementFailures, PostgresSettlements
@@ -37,7 +42,7 @@ from nxt_adapters.supabase.suspense import PostgresSuspenseResolutions
 from nxt_adapters.supabase.tenant import TenantRepositories
 from nxt_adapters.supabase.token_issues import PostgresTokenIssues
 from nxt_adapters.supabase.top_up_notices import PostgresTopUpNotices
-from nxt_adapters.supabase.transaction import PostgresTransaction
+from nxt_adapters.supabase.transaction import PostgresTransaction, raise_translated
 from nxt_adapters.supabase.ussd_sessions import PostgresUssdSessions
 from nxt_domain.identity.scope import Scope
 from nxt_domain.messaging.ports import DeviceMessages
@@ -72,9 +77,14 @@ class SupabaseUnitOfWork(PostgresTransaction):
         self._messages_of = messages_of
         self._secret_box = secret_box
 
+    @cached_property
+    def session(self) -> Session:
+        """What runs the statements of tenants' rows."""
+        return TransactionSession(self.connection)
+
     def within(self, scope: Scope) -> TenantRepositories:
         """Open the repositories of tenants' rows."""
-        return TenantRepositories(self.connection, scope)
+        return TenantRepositories(self.session, scope)
 
     @cached_property
     def accounts(self) -> PostgresAccountRegister:
@@ -109,7 +119,7 @@ class SupabaseUnitOfWork(PostgresTransaction):
     @cached_property
     def partner_register(self) -> PostgresPartnerRegister:
         """What partners may see of all tenants."""
-        return PostgresPartnerRegister(self.connection)
+        return PostgresPartnerRegister(self.session)
 
     @cached_property
     def charges(self) -> PostgresCharges:
@@ -199,7 +209,7 @@ class SupabaseUnitOfWork(PostgresTransaction):
     @cached_property
     def meter_search(self) -> PostgresMeterSearch:
         """Meters of any tenant, by their number."""
-        return PostgresMeterSearch(self.connection)
+        return PostgresMeterSearch(self.session)
 
     @cached_property
     def interactions(self) -> PostgresInteractions:
@@ -241,12 +251,26 @@ class SupabaseReading(SupabaseUnitOfWork):
     """As ``SupabaseUnitOfWork``, for use cases that read and change nothing.
 
     Each statement sees what is committed when it begins, as in any transaction here (read committed). There is none,
-    which spares three round trips for each request.
+    which spares three round trips for each request; ``connection``, which would carry it, is never open.
 
     Args:
         engine: The process's pool; see ``engine.for_reading``.
         messages_of: As there.
+        pool: For the statements that dashboards send most.
     """
+
+    def __init__(self, engine: AsyncEngine, messages_of: MessagesOf, pool: ReadPool) -> None:
+        super().__init__(engine, messages_of)
+        self._reading = ReadingSession(engine, pool)
+
+    @property
+    def session(self) -> Session:
+        """See ``SupabaseUnitOfWork.session``."""
+        return self._reading
+
+    async def __aenter__(self) -> Self:
+        """Open nothing yet."""
+        return self
 
     async def commit(self) -> None:
         """Refuse: what was changed here was not one transaction.
@@ -256,5 +280,10 @@ class SupabaseReading(SupabaseUnitOfWork):
         """
         raise RuntimeError("a use case that changes something was given a unit of work for reading")
 
-    async def _leave(self, connection: AsyncConnection) -> None:
-        """There is no transaction to end."""
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """See ``PostgresTransaction.__aexit__``."""
+        await self._reading.close()
+        if isinstance(error, DBAPIError):
+            raise_translated(error)

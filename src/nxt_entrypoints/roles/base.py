@@ -49,6 +49,7 @@ class Process:
     async def __aenter__(self) -> Process:
         await self._stack.__aenter__()
         self._stack.push_async_callback(self.container.engine().dispose)
+        self._stack.push_async_callback(self.container.read_pool().close)
         self._stack.push_async_callback(self.container.valkey().aclose)
         self._stack.push_async_callback(self.container.http_session().close)
         await self.container.wake_ups().start()

@@ -145,6 +145,7 @@ async def api(relational_url: str) -> AsyncIterator[Any]:
         enrol = container.people().enrol()
         await enrol(Actor(kind=ActorKind.OPERATOR, label="Ada"), PLATFORM, invitation(), password=PASSWORD)
         yield client
+        await container.read_pool().close()
         await container.engine().dispose()
         await container.http_session().close()
 

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Integer, bindparam, func, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from tests.support.running_roles import quiet
 
 from nxt_adapters.supabase import engine as engine_module
 from nxt_adapters.supabase.engine import create_engine, for_reading
+from nxt_adapters.supabase.reads import Read, ReadPool
+from nxt_adapters.supabase.session import TransactionSession
+from nxt_adapters.supabase.tables import banks
 from nxt_adapters.supabase.transaction import PostgresTransaction
 from nxt_adapters.supabase.unit_of_work import SupabaseReading
+from nxt_domain.shared.errors import Unavailable
 
 BACKEND = text("select pg_backend_pid()")
 PLANS = text("select count(*) from pg_prepared_statements where statement like '%id from public.banks%'")
 READ = text("select id from public.banks where id = :id")
 WRITE = text("insert into public.banks (name, external_id) values ('Lakeside Bank', '999')")
+BANKS = Read(select(banks.c.id, banks.c.name).where(banks.c.id == bindparam("wanted", type_=Integer)))
+SLOW = Read(select(func.pg_sleep(5).label("slept")))
+ROLE = Read(
+    select(
+        literal_column("current_user").label("current_user"),
+        literal_column("(select count(*) from pg_prepared_statements where statement like '%banks%')").label("plans"),
+    )
+)
+CUT = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'nxt'"
 HELD = text("select count(*) from public.banks where external_id = '999'")
 
 
@@ -28,6 +43,17 @@ async def engine(relational_url: str) -> AsyncIterator[AsyncEngine]:
     made = create_engine(relational_url, pool_size=2)
     yield made
     await made.dispose()
+
+
+@pytest.fixture
+async def pool(relational_url: str) -> AsyncIterator[ReadPool]:
+    made = ReadPool(relational_url, max_size=1)
+    yield made
+    await made.close()
+
+
+def reading(engine: AsyncEngine, pool: ReadPool) -> SupabaseReading:
+    return SupabaseReading(for_reading(engine), lambda connection: NotImplemented, pool)
 
 
 async def read(engine: AsyncEngine, statement: Any, **parameters: object) -> Any:
@@ -42,18 +68,66 @@ async def test_reading_keeps_the_plans_of_a_connection(engine: AsyncEngine) -> N
     assert await read(engine, PLANS) == 1
 
 
-async def test_a_use_case_that_reads_needs_no_transaction(engine: AsyncEngine) -> None:
+async def test_a_use_case_that_reads_needs_no_transaction(engine: AsyncEngine, pool: ReadPool) -> None:
     """[REL-185] Its connection keeps its plans too, goes back as it was, and commits nothing by itself."""
-    reading = for_reading(engine)
     for _ in range(5):
-        async with SupabaseReading(reading, messages_of=lambda connection: NotImplemented) as tx:
-            assert (await tx.connection.execute(READ, {"id": 1})).scalar() is None
+        async with reading(engine, pool) as tx:
+            assert (await tx.session.execute(READ, {"id": 1})).scalar() is None
             with pytest.raises(RuntimeError):
                 await tx.commit()
     assert await read(engine, PLANS) == 1
     async with PostgresTransaction(engine) as tx:
         await tx.connection.execute(WRITE)
     assert await read(engine, HELD) == 0, "the same connections hold transactions again"
+
+
+async def test_reads_that_were_written_out_keep_their_plans_too(engine: AsyncEngine, pool: ReadPool) -> None:
+    """[REL-185] The same rows as inside a transaction, on one connection that the server knows the statement of."""
+    with pytest.raises(RuntimeError):
+        async with reading(engine, pool) as tx:
+            _ = tx.connection
+    held = [[{"id": 1, "name": "Harbour Bank"}], []]
+    async with PostgresTransaction(engine) as tx:
+        await tx.connection.execute(
+            text("insert into public.banks (id, name, external_id) values (1, 'Harbour Bank', '1')")
+        )
+        assert await TransactionSession(tx.connection).rows(BANKS, {"wanted": 1}) == held[0]
+        assert await pool.rows(BANKS, {"wanted": 1}) == [], "not committed yet"
+        await tx.commit()
+    for _ in range(5):
+        async with reading(engine, pool) as tx:
+            assert [await tx.session.rows(BANKS, {"wanted": wanted}) for wanted in (1, 2)] == held
+    assert await pool.rows(ROLE, {}) == [{"current_user": "nxt_app", "plans": 1}]
+
+
+async def test_a_read_without_its_parameter_finds_nothing_out(pool: ReadPool) -> None:
+    """[R39] A statement whose owner is left out does not run."""
+    with pytest.raises(psycopg.ProgrammingError):
+        await pool.rows(BANKS, {})
+
+
+async def test_reads_outlast_connections_that_the_server_closed(pool: ReadPool, relational_url: str) -> None:
+    """[DM-189] [REL-175] One that died idle is replaced unseen; one that breaks under way is told."""
+    await pool.rows(BANKS, {"wanted": 1})
+    with psycopg.connect(relational_url, autocommit=True) as owner:
+        owner.execute(CUT)
+        assert await pool.rows(BANKS, {"wanted": 1}) == []
+        running = asyncio.create_task(pool.rows(SLOW, {}))
+        await asyncio.sleep(0.2)
+        owner.execute(CUT)
+    with pytest.raises(Unavailable):
+        await running
+    assert await pool.rows(BANKS, {"wanted": 1}) == []
+
+
+async def test_reads_tell_of_a_database_that_is_away() -> None:
+    """[API-20] [REL-175] Within about two seconds."""
+    away = ReadPool("postgresql://nobody:hunter2@127.0.0.1:1/none", max_size=1)
+    began = time.monotonic()
+    with quiet(), pytest.raises(Unavailable):
+        await away.rows(BANKS, {"wanted": 1})
+    assert time.monotonic() - began < 4  # on a busy machine
+    await away.close()
 
 
 async def test_what_was_written_and_not_committed_is_gone(engine: AsyncEngine) -> None:

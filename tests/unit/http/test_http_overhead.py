@@ -73,6 +73,12 @@ async def world(relational_url: str) -> AsyncIterator[World]:
 
         event.listen(pool, "before_cursor_execute", note)
         event.listen(pool.pool, "checkout", lend)
+
+        def note_read(statement: str, _parameters: object) -> None:
+            cost.statements.append(statement)
+            cost.checkouts += 1
+
+        container.read_pool().observe(note_read)
         async with TestClient(TestServer(api_of(container))) as client:
             yield World(client, cost, {"Authorization": f"Bearer {token_of(MEMBER)}"}, {"X-API-KEY": key})
 
