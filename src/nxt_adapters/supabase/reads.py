@@ -10,14 +10,13 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 from psycopg.types.json import set_json_loads
-from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import Select
 from sqlalchemy.dialects.postgresql import psycopg as dialects
 from sqlalchemy.engine import Dialect
 
 from nxt_adapters.supabase.engine import connection_options, has_news, libpq_url, load_json
 from nxt_adapters.supabase.transaction import error_of
-from nxt_domain.shared.errors import Unavailable
 
 _DIALECT: Dialect = dialects.dialect()  # type: ignore[no-untyped-call]  # its constructor has no types
 _WAIT_S = 2.0  # as long as reads are tried again while the database restarts [REL-175]
@@ -74,7 +73,6 @@ class ReadPool:
             max_lifetime=1800,
             max_idle=_IDLE_S,
             configure=_configure,
-            check=_check,
             kwargs={"autocommit": True, "prepare_threshold": 2, **connection_options(application_name)},
         )
         self._observers: list[Observer] = []
@@ -94,10 +92,8 @@ class ReadPool:
             observer(read.sql, parameters)
         try:
             rows = await self._fetch(read.query, parameters)
-        except psycopg.Error as error:
+        except psycopg.Error as error:  # the pool's own are some of them
             raise error_of(error) or error from error
-        except (PoolTimeout, PoolClosed, TooManyRequests) as error:
-            raise Unavailable("The database can't be reached") from error
         names = read.names
         return [dict(zip(names, row, strict=True)) for row in rows]
 
@@ -108,17 +104,21 @@ class ReadPool:
     async def _fetch(self, query: bytes, parameters: Mapping[str, object]) -> list[TupleRow]:
         if self._pool.closed:
             await self._pool.open()
-        connection = await self._pool.getconn()
+        connection = await self._lent()
         try:
             return await (await connection.execute(query, parameters)).fetchall()
         finally:
             await self._pool.putconn(connection)
 
+    async def _lent(self) -> AsyncConnection[TupleRow]:
+        while True:
+            connection = await self._pool.getconn()
+            if not has_news(connection):
+                return connection
+            # A server that went away said so; the pool drops what is closed, and opens anew.
+            await connection.close()
+            await self._pool.putconn(connection)
+
 
 async def _configure(connection: AsyncConnection[TupleRow]) -> None:
     set_json_loads(load_json, connection)
-
-
-async def _check(connection: AsyncConnection[TupleRow]) -> None:
-    if has_news(connection):
-        raise psycopg.OperationalError("the connection is gone")

@@ -34,7 +34,7 @@ ROLE = Read(
         literal_column("(select count(*) from pg_prepared_statements where statement like '%banks%')").label("plans"),
     )
 )
-CUT = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'nxt'"
+CUT = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'nxt'"
 HELD = text("select count(*) from public.banks where external_id = '999'")
 
 
