@@ -11,6 +11,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -117,10 +118,12 @@ def _written(row: Row) -> dict[str, Any]:
     return {name: _WRITE[value.__class__](value) if value.__class__ in _WRITE else value for name, value in row.items()}
 
 
+@lru_cache(maxsize=16_384)
 def _instant(value: datetime) -> str:
     return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+@lru_cache(maxsize=4096)
 def _number(value: Decimal) -> msgspec.Raw:
     text = str(value)
     return msgspec.Raw((text.rstrip("0").rstrip(".") if "." in text else text).encode())

@@ -7,10 +7,12 @@ addresses, bearer tokens; phone numbers keep their last four digits.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
-from functools import lru_cache
+from contextlib import suppress
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Literal, TextIO
 
 import structlog
@@ -44,6 +46,8 @@ _HARMLESS = frozenset(
     {"token_vendor", "token_kind", "token_type", "token_id", "token_issue_id", "api_key_id", "credentials_kind"}
 )
 _PHONE_WORDS = ("phone", "msisdn")
+_SIGNS_OF_SECRETS = r"://|nxt_|eyJ|[Bb][Ee][Aa][Rr][Ee][Rr]"
+"""Without one of them, no text holds any of the following."""
 _SECRETS_IN_TEXT = (
     (re.compile(r"(?<=://)[^\s/@:]*:[^\s/@]+(?=@)"), REDACTED),
     (re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}"), rf"\1{REDACTED}"),
@@ -52,6 +56,7 @@ _SECRETS_IN_TEXT = (
 )
 _QUIET = ("alembic.runtime.migration", "amqtt", "transitions", "gmqtt", "socketio", "engineio", "rq.worker")
 _MAX_DEPTH = 6
+_JSON = json.JSONEncoder(default=str)
 _NAMES = 1024  # more than our lines have; what others send is bounded by it
 
 
@@ -74,16 +79,12 @@ def set_up_logging(
     """
     stream = out or sys.stdout
     for_people = style == "console" or (style == "auto" and stream.isatty())
-    shared: list[Processor] = [
+    named: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(),
-        _Role(role),
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-        structlog.processors.StackInfoRenderer(),
-        structlog.stdlib.PositionalArgumentsFormatter(),
     ]
+    placed: list[Processor] = [_Role(role), structlog.processors.TimeStamper(fmt="iso", utc=True, key="time")]
     renderer: Processor = (
         structlog.dev.ConsoleRenderer(
             colors=stream.isatty(),
@@ -92,16 +93,12 @@ def set_up_logging(
             exception_formatter=structlog.dev.plain_traceback,
         )
         if for_people
-        else structlog.processors.JSONRenderer(default=str)
+        else structlog.processors.JSONRenderer(serializer=_as_json)
     )
+    written: list[Processor] = [structlog.processors.format_exc_info, Redaction(secrets), renderer]
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
-            Redaction(secrets),
-            renderer,
-        ],
+        foreign_pre_chain=[*named, structlog.stdlib.ExtraAdder(), *placed],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *written],
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
@@ -111,16 +108,40 @@ def set_up_logging(
     logging.captureWarnings(capture=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    # Our own lines don't go through the standard library: there is one for each request.
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*named, *placed, structlog.processors.StackInfoRenderer(), *written],
+        wrapper_class=structlog.make_filtering_bound_logger(root.level),
+        logger_factory=partial(_Lines, stream),
         cache_logger_on_first_use=False,
     )
+
+
+class _Lines:
+    """Writes finished lines of one logger.
+
+    Args:
+        stream: Where they go.
+        name: Of the logger.
+    """
+
+    __slots__ = ("_stream", "name")
+
+    def __init__(self, stream: TextIO, name: str = "root") -> None:
+        self._stream = stream
+        self.name = name
+
+    def msg(self, line: str) -> None:
+        # A reader who has left must not break what is being told of.
+        with suppress(OSError, ValueError):
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = exception = msg
+
+
+def _as_json(event: EventDict, **_: object) -> str:
+    return _JSON.encode(event)
 
 
 class _Role:
@@ -144,14 +165,20 @@ class Redaction:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         long_enough = sorted({text for text in secrets if len(text) >= 6}, key=len, reverse=True)
-        self._secrets = re.compile("|".join(map(re.escape, long_enough))) if long_enough else None
+        known = "|".join(map(re.escape, long_enough))
+        self._secrets = re.compile(known) if known else None
+        self._suspicious = re.compile(f"{_SIGNS_OF_SECRETS}|{known}" if known else _SIGNS_OF_SECRETS)
 
     def __call__(
         self, _logger: WrappedLogger, _method: str, event: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
         """Clean one event."""
-        for name in event:
-            event[name] = self._clean(name, event[name], _MAX_DEPTH)
+        # Most lines hold nothing suspicious: one look at all of their texts is enough.
+        texts = "\n".join([value for value in event.values() if value.__class__ is str])
+        is_suspicious = self._suspicious.search(texts) is not None
+        for name, value in event.items():
+            if is_suspicious or value.__class__ is not str or _is_secret(name) or _is_phone(name):
+                event[name] = self._clean(name, value, _MAX_DEPTH)
         return event
 
     def _clean(self, name: str, value: object, depth: int) -> object:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+import attrs
 from sqlalchemy import ARRAY, ColumnElement, Integer, Select, any_, bindparam, select
 
 from nxt_adapters.supabase.changing import change_rows
@@ -14,7 +15,6 @@ from nxt_adapters.supabase.scoping import (
     GRID,
     among,
     columns_of,
-    fields_of,
     kind_of,
     owned,
     owned_by,
@@ -31,6 +31,7 @@ from nxt_domain.shared.paging import Page, Window
 
 _OWNER = "owner_"
 _GRID = columns_of(grids, GridView)
+_OWNER_FIELDS = [field.name for field in attrs.fields(OrganizationView)]
 _ORGANIZATION = columns_of(organizations, OrganizationView, prefix=_OWNER)
 
 
@@ -110,5 +111,6 @@ def _shown(row: Mapping[str, Any]) -> GridView:
 
 
 def _with_organization(row: Mapping[str, Any]) -> GridWithOrganization:
-    owner = OrganizationView(**fields_of(row, OrganizationView, prefix=_OWNER))
-    return GridWithOrganization(**fields_of(row, GridView), organization=owner)
+    grid = dict(row)
+    owner = OrganizationView(**{name: grid.pop(_OWNER + name) for name in _OWNER_FIELDS})
+    return GridWithOrganization(**grid, organization=owner)

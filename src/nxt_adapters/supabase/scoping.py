@@ -164,8 +164,3 @@ def below(parents: Table, which: ColumnElement[bool], children: Select[Any]) -> 
     key = children.selected_columns.id
     own = children.where(key > _AFTER).order_by(key).limit(_LIMIT).lateral()
     return select(own).select_from(parents.join(own, true())).where(which)
-
-
-def fields_of(row: Mapping[str, Any], view: type[Any], *, prefix: str = "") -> dict[str, Any]:
-    """Take out of a row what a view is made of: the columns that ``columns_of`` selected."""
-    return {field.name: row[prefix + field.name] for field in attrs.fields(view)}

@@ -72,6 +72,8 @@ async def receive(request: web.Request, limit: int) -> bytes:
         BodyTooLarge: It is longer; the rest is not read.
         BodyIncomplete: It is broken off, badly encoded, or takes longer than 30 s.
     """
+    if not request.body_exists:
+        return b""
     if (request.content_length or 0) > limit:
         raise BodyTooLarge
     received = bytearray()

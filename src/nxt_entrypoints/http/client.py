@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Network = IPv4Network | IPv6Network
@@ -44,6 +45,7 @@ def bucket_of(address: str) -> str:
     return str(ip_network((parsed, 64), strict=False)) if isinstance(parsed, IPv6Address) else address
 
 
+@lru_cache(maxsize=4096)
 def _read(text: str | None) -> IPv4Address | IPv6Address | None:
     try:
         parsed = ip_address(text or "")

@@ -79,7 +79,7 @@ class Dispatcher:
         exchange = self._open(request)
         with (
             structlog.contextvars.bound_contextvars(request_id=exchange.request_id),
-            self.metrics.in_flight.labels(self.role).track_inprogress(),
+            self.metrics.in_flight_of(self.role).track_inprogress(),
         ):
             response = await self._answer(request, exchange)
             exchange.record(self.metrics, status=response.status, seconds=time.perf_counter() - started)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -77,7 +78,7 @@ def _reducer_of(kind: type) -> Callable[[Any], object]:
         (Mapping, _mapping),
         (Sequence, lambda value: [to_plain(item) for item in value]),
         (Decimal, _number),
-        (datetime, lambda value: iso_millis(value if value.tzinfo else value.replace(tzinfo=UTC))),
+        (datetime, _instant),
         (date, date.isoformat),
     )
     fitting = (reduce for base, reduce in known if issubclass(kind, base))
@@ -94,6 +95,12 @@ def _number(value: Decimal) -> msgspec.Raw:
     return msgspec.Raw(plain(value).encode())
 
 
+@lru_cache(maxsize=16_384)
+def _instant(value: datetime) -> str:
+    """Write an instant; dashboards ask for the same rows again and again."""
+    return iso_millis(value if value.tzinfo else value.replace(tzinfo=UTC))
+
+
 def _mapping(value: Mapping[object, object]) -> object:
     return {str(key): to_plain(item) for key, item in value.items() if item is not msgspec.UNSET}
 
@@ -103,18 +110,20 @@ def _members_of(cls: type[Any]) -> Callable[[Any], object]:
     names = [field.name for field in attrs.fields(cls)]
     hints = get_type_hints(cls)
     reduced = [name for name in names if not _is_plain(hints[name])]
+    if len(names) < 2:
+        return lambda value: _reduced({name: getattr(value, name) for name in names}, reduced)
+    all_of = attrgetter(*names)
+    return lambda value: _reduced(dict(zip(names, all_of(value), strict=True)), reduced)
 
-    def reduce(value: object) -> object:
-        members = {name: getattr(value, name) for name in names}
-        for name in reduced:
-            item = members[name]
-            if item is msgspec.UNSET:
-                del members[name]
-            else:
-                members[name] = to_plain(item)
-        return members
 
-    return reduce
+def _reduced(members: dict[str, object], names: Sequence[str]) -> dict[str, object]:
+    for name in names:
+        item = members[name]
+        if item is msgspec.UNSET:
+            del members[name]
+        elif item is not None:
+            members[name] = to_plain(item)
+    return members
 
 
 def _is_plain(hint: object) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import attrs
 
 from nxt_adapters.chirpstack.ingress import ChirpStackIngress
@@ -37,62 +39,62 @@ class ContainerServices:
     def __init__(self, container: Container) -> None:
         self._container = container
 
-    @property
+    @cached_property
     def money(self) -> MoneyServices:
         """See ``ApiServices``."""
         return self._container.money().services()
 
-    @property
+    @cached_property
     def people(self) -> PeopleServices:
         """See ``ApiServices``."""
         return self._container.people().services()
 
-    @property
+    @cached_property
     def sites(self) -> SiteServices:
         """See ``ApiServices``."""
         return self._container.sites().services()
 
-    @property
+    @cached_property
     def registers(self) -> RegisterServices:
         """See ``ApiServices``."""
         return self._container.registers().services()
 
-    @property
+    @cached_property
     def initialise_public_order(self) -> InitialisePublicOrder:
         """See ``ApiServices``."""
         return self._container.initialise_public_order()
 
-    @property
+    @cached_property
     def check_public_order(self) -> CheckPublicOrder:
         """See ``ApiServices``."""
         return self._container.check_public_order()
 
-    @property
+    @cached_property
     def cancel_public_order(self) -> CancelPublicOrder:
         """See ``ApiServices``."""
         return self._container.cancel_public_order()
 
-    @property
+    @cached_property
     def verify_order(self) -> VerifyOwnOrder:
         """See ``ApiServices``."""
         return self._container.verify_order()
 
-    @property
+    @cached_property
     def webhook_guard(self) -> WebhookGuard:
         """See ``ApiServices``."""
         return self._container.webhook_guard()
 
-    @property
+    @cached_property
     def receive_gateway_event(self) -> ReceiveGatewayEvent:
         """See ``ApiServices``."""
         return self._container.receive_gateway_event()
 
-    @property
+    @cached_property
     def chirpstack_ingress(self) -> ChirpStackIngress:
         """See ``ApiServices``."""
         return self._container.chirpstack_ingress()
 
-    @property
+    @cached_property
     def apply_device_event(self) -> ApplyDeviceEvent:
         """See ``ApiServices``."""
         return self._container.apply_device_event()
