@@ -33,9 +33,9 @@ from nxt_adapters.supabase.outbox import PostgresOutbox
 from nxt_adapters.supabase.partner_register import PostgresPartnerRegister
 from nxt_adapters.supabase.payouts import PostgresPayouts
 from nxt_adapters.supabase.reads import ReadPool
-from nxt_adapters.supabase.session import ReadingSession, Session, TransactionSession
 from nxt_adapters.supabase.reported_grids import PostgresReportedGrids
 from nxt_adapters.supabase.revenue import PostgresRevenueFigures
+from nxt_adapters.supabase.session import ReadingSession, Session, TransactionSession
 from nxt_adapters.supabase.settlements import PostgresSettlementFailures, PostgresSettlements
 from nxt_adapters.supabase.state_events import PostgresStateEvents
 from nxt_adapters.supabase.suspense import PostgresSuspenseResolutions
