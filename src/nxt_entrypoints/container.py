@@ -71,7 +71,7 @@ from nxt_entrypoints.background import Background
 from nxt_entrypoints.jobs.messaging_metrics import PrometheusMessagingMetrics
 from nxt_entrypoints.settings.roles import Role
 from nxt_entrypoints.settings.settings import Settings
-from nxt_entrypoints.wiring import bot, identity, messages, metering, payments, payouts, plants, rates
+from nxt_entrypoints.wiring import bot, calin, identity, messages, metering, payments, payouts, plants, rates
 from nxt_entrypoints.wiring import people as people_wiring
 from nxt_entrypoints.wiring.money import Money
 from nxt_entrypoints.wiring.people import People
@@ -128,7 +128,8 @@ class Container(containers.DeclarativeContainer):
         settings,
         chirpstack.provider,
     )
-    plugins = providers.Singleton(metering.plugins, settings, enabled_chirpstack)
+    calin_clouds = providers.Singleton(calin.clouds, settings)
+    plugins = providers.Singleton(metering.plugins, settings, enabled_chirpstack, calin_clouds)
     delivery_policy = providers.Singleton(metering.delivery_policy, settings)
     messaging_metrics = providers.Singleton(process_messaging_metrics)
     message_store = providers.Factory(PostgresMessageStore, engine, messaging_metrics)
@@ -189,7 +190,7 @@ class Container(containers.DeclarativeContainer):
     )
 
     # Meters.
-    token_makers = providers.Singleton(metering.token_makers, settings)
+    token_makers = providers.Singleton(metering.token_makers, settings, calin_clouds)
     top_ups = providers.Singleton(TopUpCommands, clock=clock, makers=token_makers)
     complete_top_up = providers.Singleton(
         CompleteTopUp, begin=begin, clock=clock, makers=token_makers, wakeups=wake_ups

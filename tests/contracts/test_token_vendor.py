@@ -1,4 +1,4 @@
-"""Makers of tokens: one suite over ``test``, ``native``, memory, and ``nxt-sts`` against its simulator [STS-77]."""
+"""Makers of tokens: one suite over ``test``, ``native``, memory, ``nxt-sts`` and CALIN's two services [STS-77]."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 import pytest
 from prometheus_client import CollectorRegistry
+from tests.support.calin_clouds import cloud
 
 from nxt_adapters.memory.token_vendor import MemoryTokenVendor
 from nxt_adapters.nxt_sts import NxtStsSettings, NxtStsVendor
@@ -19,7 +20,12 @@ from nxt_domain.shared.errors import InvalidInput
 from nxt_domain.shared.secrets import SecretText
 from nxt_domain.tokens.model import TokenClass, TokenRequest
 from nxt_domain.tokens.native import NativeTokenMaker
-from nxt_domain.tokens.ports import LocalTokenMaker, TokenBadAnswer, TokenVendor, TokenVendorUnavailable
+from nxt_domain.tokens.ports import (
+    LocalTokenMaker,
+    TokenBadAnswer,
+    TokenVendor,
+    TokenVendorUnavailable,
+)
 from nxt_domain.tokens.rules import is_token
 from nxt_domain.tokens.sts import (
     BaseDate,
@@ -31,6 +37,8 @@ from nxt_domain.tokens.sts import (
     encode_power_limit,
 )
 from nxt_domain.tokens.test_vendor import TestTokenMaker
+from nxt_entrypoints.simulators.calin_v1.simulator import CalinV1
+from nxt_entrypoints.simulators.calin_v2.simulator import CalinV2
 from nxt_entrypoints.simulators.sts.service import StsService, StsServiceConfig
 
 KEY = "0123456789ABCDEF"
@@ -52,6 +60,8 @@ def request(**changes: Any) -> TokenRequest:
 class Local:
     """A maker in this process, called as one elsewhere."""
 
+    sells = False
+
     def __init__(self, maker: LocalTokenMaker) -> None:
         self.maker = maker
 
@@ -60,11 +70,14 @@ class Local:
 
 
 class Elsewhere:
-    """A vendor, with the handles to break it."""
+    """A vendor, with the handles to break it; one that sells makes another token for each order."""
 
-    def __init__(self, maker: TokenVendor, service: StsService | None = None) -> None:
+    def __init__(
+        self, maker: TokenVendor, service: StsService | CalinV1 | CalinV2 | None = None, *, sells: bool = False
+    ) -> None:
         self.maker = maker
         self.service = service
+        self.sells = sells
 
     async def make(self, order: TokenRequest) -> str:
         return await self.maker.request(order)
@@ -92,9 +105,12 @@ async def sts_service(mood: str = "right", **policy: Any) -> AsyncIterator[tuple
         await service.stop()
 
 
-@pytest.fixture(params=["test", "native", "memory", "nxt-sts"])
+@pytest.fixture(params=["test", "native", "memory", "nxt-sts", "calin-v1", "calin-v2"])
 async def vendor(request: pytest.FixtureRequest) -> AsyncIterator[Local | Elsewhere]:
-    if request.param == "nxt-sts":
+    if request.param.startswith("calin"):
+        async with cloud(request.param.removeprefix("calin-"), "47001891341", "58000079523") as service:
+            yield Elsewhere(service.vendor, service.simulator, sells=True)
+    elif request.param == "nxt-sts":
         async with sts_service() as (made, service):
             yield Elsewhere(made, service)
     elif request.param == "memory":
@@ -111,10 +127,10 @@ class TestEveryMaker:
         assert isinstance(vendor.maker, TokenVendor) is not is_local
 
     async def test_sts_5_the_same_order_gives_the_same_digits(self, vendor: Local | Elsewhere) -> None:
-        """[STS-5, PAY-127] Twenty of them."""
+        """[STS-5, PAY-127] Twenty of them; each order to one that sells is a sale of its own [MET-75]."""
         token = await vendor.make(request())
         assert is_token(token)
-        assert await vendor.make(request()) == token
+        assert (await vendor.make(request()) == token) is not vendor.sells
 
     async def test_another_minute_meter_or_energy_is_another_token(self, vendor: Local | Elsewhere) -> None:
         others = [
@@ -138,7 +154,7 @@ class TestEveryMaker:
                 await vendor.make(request(decoder_key=None))
             assert refusal.value.code == "TOKEN_DECODER_KEY_MISSING"
         else:
-            assert await vendor.make(request(decoder_key=None)) == await vendor.make(request())
+            assert is_token(await vendor.make(request(decoder_key=None)))
 
     async def test_sts_2_real_tokens_are_the_same_everywhere(self, vendor: Local | Elsewhere) -> None:
         """Whoever makes them; those of the vendor ``test`` are none."""

@@ -57,14 +57,24 @@ class HttpFailed(Faulty):
     Args:
         status: The HTTP status.
         body: The first bytes of the answer, for a vendor-specific reading of it.
+        content_type: Its content type, as sent.
     """
 
     default_code = "HTTP_FAILED"
 
-    def __init__(self, message: str, *, status: int, body: bytes = b"", retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        body: bytes = b"",
+        content_type: str = "",
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
         self.status = status
         self.body = body
+        self.content_type = content_type
 
     @property
     def is_transient(self) -> bool:

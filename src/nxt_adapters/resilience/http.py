@@ -122,7 +122,14 @@ class HttpCaller:
         async def attempt() -> HttpReply:
             return await self._exchange(method, url, headers=sent_headers, params=params, data=data)
 
-        return await self.guard.call(operation, attempt, repeatable=repeatable, timeout_s=timeout_s, retry=retry)
+        return await self.guard.call(
+            operation,
+            attempt,
+            repeatable=repeatable,
+            repeat_unreached=repeat_unreached,
+            timeout_s=timeout_s,
+            retry=retry,
+        )
 
     async def close(self) -> None:
         """Close the connections; a later call opens new ones."""
@@ -147,6 +154,7 @@ class HttpCaller:
                 f"{system} answered HTTP {reply.status}",
                 status=reply.status,
                 body=body[:_EXCERPT_BYTES],
+                content_type=reply.headers.get("Content-Type", ""),
                 retry_after_s=_retry_after_s(reply.headers.get("Retry-After")),
             )
         return reply

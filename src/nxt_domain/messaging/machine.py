@@ -27,6 +27,8 @@ from nxt_domain.shared.json import storable_text
 
 EMPTY_ID = "Plugin returned an empty deliveryQueueId after sendOne"
 EXPIRED = "Message expired before it could be delivered"
+_HIDDEN = "•••"
+_SHORTEST_TOKEN = 8
 NEGATIVE_RESPONSE = "Unable to deliver message after negative remote response"
 TASK_TIMED_OUT = "Timed out waiting for remote task completion"
 TIMED_OUT = {
@@ -141,7 +143,7 @@ def attempt_failed(message: DeviceMessage, at: Moment, failure: FailureContext) 
     if not message.delivery_status.is_in_flight:
         return Unmoved("no attempt is under way", missed=Stage.RETRY)
     is_final = at.policy.retry.is_final(failure, message.retry_count)
-    record = _record(message.delivery_status, failure, at.now, is_final=is_final)
+    record = _record(message, message.delivery_status, failure, at.now, is_final=is_final)
     if is_final:
         return _given_up(message, record)
     history = (record, *message.failure_history)
@@ -263,7 +265,7 @@ def _radiated(message: DeviceMessage, at: Moment) -> Step:
 def _delivered(message: DeviceMessage, at: Moment, event: DeviceEvent) -> Finished:
     history = message.failure_history
     if event.failure is not None:
-        record = _record(DeliveryStatus.DELIVERY_SUCCESSFUL, event.failure, at.now, is_final=True)
+        record = _record(message, DeliveryStatus.DELIVERY_SUCCESSFUL, event.failure, at.now, is_final=True)
         history = (record, *history)
     done = attrs.evolve(
         message,
@@ -282,7 +284,7 @@ def _heard_by(device: Device, event_device: Device) -> Device:
 
 def _finally(message: DeviceMessage, now: datetime, reason: str) -> Finished:
     failure = FailureContext(reason=reason)
-    return _given_up(message, _record(message.delivery_status, failure, now, is_final=True))
+    return _given_up(message, _record(message, message.delivery_status, failure, now, is_final=True))
 
 
 def _given_up(message: DeviceMessage, record: FailureRecord) -> Finished:
@@ -296,12 +298,20 @@ def _given_up(message: DeviceMessage, record: FailureRecord) -> Finished:
     )
 
 
-def _record(status: DeliveryStatus, failure: FailureContext, now: datetime, *, is_final: bool) -> FailureRecord:
+def _record(
+    message: DeviceMessage, status: DeliveryStatus, failure: FailureContext, now: datetime, *, is_final: bool
+) -> FailureRecord:
     return FailureRecord(
         timestamp=now,
         status=status,
-        reason=failure.reason,
+        reason=_without_token(message, failure.reason),
         error_code=failure.error_code,
-        details=failure.details,
+        details=None if failure.details is None else _without_token(message, failure.details),
         is_final=is_final,
     )
+
+
+def _without_token(message: DeviceMessage, text: str) -> str:
+    # Vendors name the token that they refuse; the history goes into the outbox, where no token may be [R49, DM-171].
+    token = message.request_data.token if message.request_data else None
+    return text.replace(token, _HIDDEN) if token and len(token.strip()) >= _SHORTEST_TOKEN else text

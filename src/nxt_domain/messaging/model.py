@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 import attrs
@@ -52,6 +52,8 @@ class CommandType(StrEnum):
 
 UNSOLICITED_COMMANDS = frozenset({CommandType.READ_REPORT, CommandType.JOIN_NETWORK})
 """Sent by meters of their own accord; never enqueued [DM-7]."""
+
+_CENTURY = 2000
 
 TOKEN_COMMANDS = frozenset(
     {
@@ -135,6 +137,23 @@ class SetDate:
     year: int = attrs.field(validator=[attrs.validators.ge(0), attrs.validators.le(9999)])
     month: int = attrs.field(validator=[attrs.validators.ge(1), attrs.validators.le(12)])
     day: int = attrs.field(validator=[attrs.validators.ge(1), attrs.validators.le(31)])
+
+    def on_calendar(self) -> date:
+        """Return the day itself; a year below 100 means 2000 + year [DM-76].
+
+        Raises:
+            InvalidInput: There is no such day from 2000 to 2099.
+        """
+        parts = (self.year, self.month, self.day)
+        if any(isinstance(part, bool) or not isinstance(part, int) for part in parts):
+            raise InvalidInput("year, month and day must be whole numbers")
+        year = self.year + _CENTURY if self.year < 100 else self.year
+        if not _CENTURY <= year < _CENTURY + 100:
+            raise InvalidInput("the year must be one from 2000 to 2099")
+        try:
+            return date(year, self.month, self.day)
+        except ValueError as impossible:
+            raise InvalidInput("the date does not exist in the calendar") from impossible
 
 
 @attrs.frozen(kw_only=True)

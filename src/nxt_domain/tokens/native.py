@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Final
 
 from nxt_domain.tokens.model import TokenClass, TokenRequest
@@ -64,7 +65,8 @@ def timed_token(request: TokenRequest, *, base: BaseDate, key_expiry: int = LARG
     """
     tid = tid_of(request.issued_at, base)
     refuse_expired(tid, key_expiry)
-    return TimedToken(kind=_TYPES[request.token_class], nonce=request.nonce, tid=tid, field=_field(request))
+    field = field_of(request.token_class, energy_kwh=request.energy_kwh, power_limit_w=request.power_limit_w)
+    return TimedToken(kind=_TYPES[request.token_class], nonce=request.nonce, tid=tid, field=field)
 
 
 def decoder_key(request: TokenRequest, algorithm: Algorithm | None = None) -> DecoderKey:
@@ -76,13 +78,18 @@ def decoder_key(request: TokenRequest, algorithm: Algorithm | None = None) -> De
     return DecoderKey.parse(None if request.decoder_key is None else request.decoder_key.reveal(), algorithm)
 
 
-def _field(request: TokenRequest) -> int:
-    if request.token_class is TokenClass.TOP_UP:
-        if request.energy_kwh is None or not request.energy_kwh.is_finite() or request.energy_kwh <= 0:
+def field_of(token_class: TokenClass, *, energy_kwh: Decimal | None, power_limit_w: int | None) -> int:
+    """Read what an order is about as the 16 bits of a token: its energy, its limit, or nothing [DM-140].
+
+    Raises:
+        InvalidInput: What it needs is missing, or no token can say it, with a code of STS-6.
+    """
+    if token_class is TokenClass.TOP_UP:
+        if energy_kwh is None or not energy_kwh.is_finite() or energy_kwh <= 0:
             raise CannotEncode(Refusal.AMOUNT_INVALID, "A top-up needs an energy above 0")
-        return encode_kwh(request.energy_kwh)
-    if request.token_class is TokenClass.SET_POWER_LIMIT:
-        if request.power_limit_w is None:
+        return encode_kwh(energy_kwh)
+    if token_class is TokenClass.SET_POWER_LIMIT:
+        if power_limit_w is None:
             raise CannotEncode(Refusal.POWER_LIMIT_INVALID, "A power limit needs its W")
-        return encode_power_limit(request.power_limit_w)
+        return encode_power_limit(power_limit_w)
     return _ELECTRICITY  # the register of CLEAR_CREDIT; as the pad of CLEAR_TAMPER it is 0, too [STS-25, STS-26]

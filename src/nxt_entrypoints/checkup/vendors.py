@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import psycopg
 
+from nxt_adapters.calin_api.v1 import CalinV1Client, CalinV1Meters
+from nxt_adapters.calin_api.v2 import CalinV2Client, CalinV2Meters
 from nxt_adapters.chirpstack import ChirpStackNetworkServer
 from nxt_adapters.gotrue.admin import GoTrueIdentityProvider
 from nxt_adapters.resilience import CallPolicy, RetryPolicy
@@ -20,7 +22,7 @@ from nxt_adapters.victron.vrm import VrmSiteDevices
 from nxt_domain.orders.ports import UnknownPayment
 from nxt_domain.shared.errors import UpstreamFailed
 from nxt_entrypoints.checkup.findings import CLOCK_LIMIT_S, Finding, clock, look, now
-from nxt_entrypoints.wiring import messages, metering, payments, people, plants
+from nxt_entrypoints.wiring import calin, messages, metering, payments, people, plants
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -55,6 +57,10 @@ def live(settings: Settings, relational_url: str) -> list[Coroutine[Any, Any, Se
     if metering.uses_chirpstack(settings):
         advice = "check CHIRPSTACK_API_URL, CHIRPSTACK_API_TOKEN and CHIRPSTACK_API_TLS"
         checks.append(_one("ChirpStack", partial(_chirpstack, settings), advice))
+    for own, name, prefix in (("calin-api-v1", "CALIN V1", "CALIN_V1"), ("calin-api-v2", "CALIN V2", "CALIN_V2")):
+        if calin.uses(settings, own):
+            advice = f"check {prefix}_API, {prefix}_COMPANY_NAME and the users and passwords beside them"
+            checks.append(_one(name, partial(_calin, settings, own), advice))
     if capabilities.payments.enabled:
         name, prefix = ("Paystack", "PAYSTACK") if payments.uses_paystack(settings) else ("Flutterwave", "FLW")
         checks.append(_one(name, partial(_payments, settings), f"check {prefix}_API and {prefix}_SECRET_KEY"))
@@ -85,6 +91,20 @@ async def _chirpstack(settings: Settings) -> str:
         return await server.check()
     finally:
         await server.close()
+
+
+async def _calin(settings: Settings, own: str) -> str:
+    if own == "calin-api-v1":
+        first = CalinV1Meters(CalinV1Client(calin.v1_settings(settings), policy=_ONCE))
+        try:
+            return await first.check()
+        finally:
+            await first.close()
+    second = CalinV2Meters(CalinV2Client(calin.v2_settings(settings), policy=_ONCE))
+    try:
+        return await second.check()
+    finally:
+        await second.close()
 
 
 async def _payments(settings: Settings) -> str:

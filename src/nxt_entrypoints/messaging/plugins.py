@@ -11,6 +11,10 @@ from typing import Protocol
 import attrs
 from prometheus_client import REGISTRY
 
+from nxt_adapters.calin_api import CalinMint
+from nxt_adapters.calin_api.v1 import CalinV1Client, CalinV1Meters, CalinV1Settings, CalinV1TokenVendor
+from nxt_adapters.calin_api.v1 import User as V1User
+from nxt_adapters.calin_api.v2 import CalinV2Client, CalinV2Meters, CalinV2Settings, CalinV2TokenVendor
 from nxt_adapters.chirpstack import ChirpStackApi, ChirpStackIngress, ChirpStackNetworkServer, ChirpStackSettings
 from nxt_adapters.chirpstack.ingress import IngressMetrics
 from nxt_adapters.memory.plugins import StubPull, StubPush
@@ -125,6 +129,42 @@ def _chirpstack(settings: MessagingSettings, new_id: NewId) -> Plugin:
     )
 
 
+def _calin_v1(settings: MessagingSettings, new_id: NewId) -> Plugin:
+    del new_id
+
+    def user(name: str) -> V1User:
+        prefix = f"CALIN_API_V1_{name}"
+        return V1User(name=settings.text(f"{prefix}_USERNAME"), password=lambda: settings.text(f"{prefix}_PASSWORD"))
+
+    client = CalinV1Client(
+        CalinV1Settings(
+            url=settings.text("CALIN_API_V1_URL"),
+            company=settings.text("CALIN_API_V1_COMPANY_NAME"),
+            admin=user("ADMIN"),
+            pos=user("POS"),
+            maintenance=user("MAINTENANCE"),
+        )
+    )
+    meters = CalinV1Meters(client)
+    return Plugin(id=meters.plugin_id, pull=meters, mint=CalinMint(CalinV1TokenVendor(client)), close=client.close)
+
+
+def _calin_v2(settings: MessagingSettings, new_id: NewId) -> Plugin:
+    del new_id
+    client = CalinV2Client(
+        CalinV2Settings(
+            url=settings.text("CALIN_API_V2_URL"),
+            company=settings.text("CALIN_API_V2_COMPANY_NAME"),
+            customer_id=settings.text("CALIN_API_V2_CUSTOMER_ID"),
+            username=settings.text("CALIN_API_V2_ADMIN_USERNAME"),
+            password=lambda: settings.text("CALIN_API_V2_ADMIN_PASSWORD"),
+            pos_password=lambda: settings.text("CALIN_API_V2_POS_PASSWORD"),
+        )
+    )
+    meters = CalinV2Meters(client)
+    return Plugin(id=meters.plugin_id, pull=meters, mint=CalinMint(CalinV2TokenVendor(client)), close=client.close)
+
+
 def _nxt_sts(settings: MessagingSettings, new_id: NewId) -> Plugin:
     del new_id
     mint = NxtStsMint(NxtStsSettings(url=settings.text("NXT_STS_URL")))
@@ -147,6 +187,8 @@ Builder = Callable[[MessagingSettings, NewId], Plugin]
 
 BUILDERS: Mapping[str, Builder] = {
     "calin-chirpstack": _chirpstack,
+    "calin-api-v1": _calin_v1,
+    "calin-api-v2": _calin_v2,
     "nxt-sts": _nxt_sts,
     "stub-push": _stub_push,
     "stub-pull": _stub_pull,

@@ -73,6 +73,7 @@ def _start_engine(process: Process) -> Probe:
     chirpstack = container.enabled_chirpstack()
     if chirpstack is not None:
         process.on_close(chirpstack.close)
+    process.on_close(container.calin_clouds().close)
 
     async def run(stopping: asyncio.Event) -> None:
         engine.start()

@@ -17,6 +17,7 @@ _METER_NUMBER = re.compile(r"[0-9]{1,12}")
 _DECODER_KEY = re.compile(r"(?:[0-9A-Fa-f]{16})?")
 _GATEWAY_EUI = re.compile(r"[0-9a-f]{16}")
 T = TypeVar("T")
+RADIO = "CALIN_LORAWAN"
 
 
 class InvalidFleetError(ValueError):
@@ -25,7 +26,7 @@ class InvalidFleetError(ValueError):
 
 @attrs.frozen(kw_only=True)
 class FleetMeter:
-    """One LoRaWAN meter as it stands when the simulators first meet it.
+    """One meter as it stands when the simulators first meet it.
 
     Attributes:
         number: meter number, e.g. ``47003333771``.
@@ -38,6 +39,8 @@ class FleetMeter:
         as_of: when credit and counter held; consumption is simulated from there on. None is now.
         is_registered: whether the network server knows the device already.
         decoder_key: what the meter's maker put into it, 16 hexadecimal digits; empty: it takes test tokens [R23].
+        protocol: how it is reached: ``CALIN_LORAWAN``, or ``CALIN_V1`` or ``CALIN_V2`` through its maker's cloud.
+        dcu: the maker's number of the DCU that it hangs on; empty for radio.
     """
 
     number: str
@@ -50,6 +53,8 @@ class FleetMeter:
     as_of: datetime | None = None
     is_registered: bool = True
     decoder_key: str = attrs.field(default="", repr=False)
+    protocol: str = RADIO
+    dcu: str = ""
 
     def __attrs_post_init__(self) -> None:
         _check(_METER_NUMBER.fullmatch(self.number), f"meter number {self.number!r} is not 1 to 12 digits")
@@ -58,7 +63,14 @@ class FleetMeter:
         _check(self.credit_kwh >= 0 and self.counter_kwh >= 0, "credit and counter must not be negative")
         _check(0 <= self.power_limit_w <= 0xFFFFFFFF, "power_limit_w must be a 32-bit number")
         _check(_DECODER_KEY.fullmatch(self.decoder_key), "decoder_key must be 16 hexadecimal digits, or empty")
+        _check(self.protocol in {RADIO, "CALIN_V1", "CALIN_V2"}, f"protocol {self.protocol!r} is unknown")
+        _check(bool(self.dcu) is not self.is_on_radio, "a meter hangs on a DCU exactly when it is not on the radio")
         _check(self.as_of is None or self.as_of.tzinfo is not None, "as_of must carry a time zone")
+
+    @property
+    def is_on_radio(self) -> bool:
+        """Whether a LoRaWAN gateway reaches it."""
+        return self.protocol == RADIO
 
 
 def _devices(values: "Iterable[PlantDevice]") -> "tuple[PlantDevice, ...]":
@@ -141,7 +153,8 @@ class Village:
             raise InvalidFleetError(f"timezone {self.timezone!r} is unknown") from error
         for eui in self.gateways:
             _check(_GATEWAY_EUI.fullmatch(eui), f"gateway EUI {eui!r} is not 16 lower-case hex digits")
-        _check(self.gateways or not self.meters, f"village {self.grid_id} has meters but no gateway")
+        has_radio = any(meter.is_on_radio for meter in self.meters)
+        _check(self.gateways or not has_radio, f"village {self.grid_id} has meters but no gateway")
 
 
 def _villages(values: Iterable[Village]) -> tuple[Village, ...]:

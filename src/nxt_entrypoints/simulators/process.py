@@ -11,6 +11,9 @@ from typing import Protocol, Self
 import attrs
 import msgspec
 
+from nxt_entrypoints.simulators.calin_v1.simulator import CalinV1, CalinV1Config
+from nxt_entrypoints.simulators.calin_v2.accounts import CalinV2Config
+from nxt_entrypoints.simulators.calin_v2.simulator import CalinV2
 from nxt_entrypoints.simulators.chirpstack.simulator import ChirpStack, ChirpStackConfig
 from nxt_entrypoints.simulators.control import Clock, utc_now
 from nxt_entrypoints.simulators.fleet import Fleet, structure
@@ -44,6 +47,8 @@ class SimulatorsConfig:
         sms: the SMS gateway.
         supabase: the sign-in service.
         sts: the service that makes prepayment tokens.
+        calin_v1: the meter maker's cloud of the first generation.
+        calin_v2: that of the second.
     """
 
     fleet: Fleet = attrs.field(factory=Fleet)
@@ -58,6 +63,8 @@ class SimulatorsConfig:
     sms: SmsConfig | None = None
     supabase: SupabaseConfig | None = None
     sts: StsServiceConfig | None = None
+    calin_v1: CalinV1Config | None = None
+    calin_v2: CalinV2Config | None = None
 
     def __attrs_post_init__(self) -> None:
         if not self.speed > 0:
@@ -116,6 +123,8 @@ class Simulators:
         self.sms: SmsGateway | None = None
         self.supabase: Supabase | None = None
         self.sts: StsService | None = None
+        self.calin_v1: CalinV1 | None = None
+        self.calin_v2: CalinV2 | None = None
 
     async def start(self) -> None:
         """Start everything; after a failure everything started so far is stopped again."""
@@ -151,6 +160,10 @@ class Simulators:
             self.supabase = Supabase(config.supabase, store, users=self._users, seed=seed, clock=clock)
         if config.sts is not None:
             self.sts = StsService(config.sts, seed=seed, clock=clock)
+        if config.calin_v1 is not None:
+            self.calin_v1 = CalinV1(config.calin_v1, fleet, store, speed=speed, seed=seed, clock=clock)
+        if config.calin_v2 is not None:
+            self.calin_v2 = CalinV2(config.calin_v2, fleet, store, speed=speed, seed=seed, clock=clock)
 
     def _parts(self) -> dict[str, Simulator]:
         parts: dict[str, Simulator | None] = {
@@ -161,6 +174,8 @@ class Simulators:
             "sms": self.sms,
             "supabase": self.supabase,
             "sts": self.sts,
+            "calin_v1": self.calin_v1,
+            "calin_v2": self.calin_v2,
         }
         return {name: part for name, part in parts.items() if part is not None}
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nxt_adapters.calin_api.v1 import CalinV1Intake
+from nxt_adapters.calin_api.v2 import CalinV2Intake
 from nxt_adapters.chirpstack import (
     DEFAULT_POLICY,
-    PLUGIN_ID,
     ChirpStackApi,
     ChirpStackIngress,
     ChirpStackIntake,
@@ -23,8 +24,11 @@ from nxt_domain.tokens.native import NativeTokenMaker
 from nxt_domain.tokens.ports import LocalTokenMaker, TokenVendor
 from nxt_domain.tokens.sts import BaseDate
 from nxt_domain.tokens.test_vendor import TestTokenMaker
+from nxt_entrypoints.settings import adapters
+from nxt_entrypoints.settings.artifact import DeviceAdapter
 from nxt_entrypoints.settings.policy import call_policy
 from nxt_entrypoints.settings.settings import Settings
+from nxt_entrypoints.wiring.calin import CalinClouds
 from nxt_entrypoints.wiring.tuning import policy_of, tuning_of
 
 _CHIRPSTACK_IDS = frozenset({"calin-chirpstack", "calin-lorawan"})
@@ -48,24 +52,25 @@ def chirpstack_ingress(settings: Settings) -> ChirpStackIngress:
     return ChirpStackIngress(lambda: settings.text_or_none("CHIRPSTACK_INGRESS_KEY"))
 
 
-def plugins(settings: Settings, chirpstack: ChirpStackApi | None) -> PluginSet:
+def plugins(settings: Settings, chirpstack: ChirpStackApi | None, clouds: CalinClouds) -> PluginSet:
     """Collect the enabled delivery plug-ins.
 
     Args:
         settings: Names them under ``capabilities.metering.deviceAdapters``.
         chirpstack: Its channel; None: ChirpStack is not enabled.
+        clouds: CALIN's services.
     """
     metering = settings.artifact.capabilities.metering
     push: list[PushPlugin] = [] if chirpstack is None else [ChirpStackNetworkServer(chirpstack)]
-    adapters = metering.device_adapters if metering.enabled else ()
-    own = next((adapter for adapter in adapters if adapter.provider in _CHIRPSTACK_IDS), None)
-    tunings = {} if own is None else {PLUGIN_ID: tuning_of(own.tuning)}
-    return PluginSet.of(push=push, tunings=tunings)
+    pull = list(clouds.plugins())
+    enabled = {plugin.plugin_id for plugin in (*push, *pull)}
+    given = {_own_id(plug): tuning_of(plug.tuning) for plug in metering.device_adapters if metering.enabled}
+    return PluginSet.of(push=push, pull=pull, tunings={own: each for own, each in given.items() if own in enabled})
 
 
 def intakes() -> Mapping[str, Intake]:
     """Know every plug-in that this version has, as far as enqueueing goes: for commands that send nothing."""
-    known = (ChirpStackIntake(),)
+    known: tuple[Intake, ...] = (ChirpStackIntake(), CalinV1Intake(), CalinV2Intake())
     return {intake.plugin_id: intake for intake in known}
 
 
@@ -80,11 +85,20 @@ def delivery_policy(settings: Settings) -> DeliveryPolicy:
     return policy_of(settings.artifact.capabilities.metering.messaging.delivery)
 
 
-def token_makers(settings: Settings) -> TokenMakers:
-    """Choose who makes the tokens of each protocol; a vendor that this version lacks makes none, and tasks wait."""
+def token_makers(settings: Settings, clouds: CalinClouds) -> TokenMakers:
+    """Choose who makes the tokens of each protocol; of a vendor that is not configured nobody makes any.
+
+    Args:
+        settings: Names them under ``capabilities.metering.tokenVendors``.
+        clouds: CALIN's services, whose connections are closed with it.
+    """
     metering = settings.artifact.capabilities.metering
     native = NativeTokenMaker(base=BaseDate(metering.sts.base_date), key_expiry=metering.sts.key_expiry)
-    known: dict[str, LocalTokenMaker | TokenVendor] = {"native": native, "test": TestTokenMaker()}
+    known: dict[str, LocalTokenMaker | TokenVendor] = {
+        "native": native,
+        "test": TestTokenMaker(),
+        **dict(clouds.vendors()),
+    }
     chosen = {protocol: metering.token_vendor(protocol.value) for protocol in CommunicationProtocol}
     for provider in chosen.values():
         if provider.provider == "nxt-sts" and "nxt-sts" not in known:
@@ -98,3 +112,8 @@ async def close_makers(makers: TokenMakers) -> None:
     for maker in set(makers.values()):
         if isinstance(maker, NxtStsVendor):
             await maker.close()
+
+
+def _own_id(adapter: DeviceAdapter) -> str:
+    found = adapters.find("metering.deviceAdapters", adapter.provider)
+    return adapter.provider if found is None else found.id

@@ -10,6 +10,7 @@ import pytest
 
 from nxt_adapters.nxt_sts import NxtStsVendor
 from nxt_domain.grids.model import CommunicationProtocol
+from nxt_domain.meters.use_cases.top_ups import TokenMakers
 from nxt_domain.tokens.native import NativeTokenMaker
 from nxt_domain.tokens.test_vendor import TestTokenMaker
 from nxt_entrypoints.demo.environment import DemoAddresses, artifact, new_secrets, role_environment
@@ -17,6 +18,7 @@ from nxt_entrypoints.settings.loader import load_settings
 from nxt_entrypoints.settings.problems import ConfigInvalid
 from nxt_entrypoints.settings.roles import Role
 from nxt_entrypoints.settings.settings import Settings
+from nxt_entrypoints.wiring.calin import clouds
 from nxt_entrypoints.wiring.metering import close_makers, token_makers
 
 RADIO, V1 = CommunicationProtocol.CALIN_LORAWAN, CommunicationProtocol.CALIN_V1
@@ -40,8 +42,12 @@ def settings_of(metering: Mapping[str, object], **variables: str) -> Settings:
     return load_settings(environment, [Role.JOBS])
 
 
+def makers_of(settings: Settings) -> TokenMakers:
+    return token_makers(settings, clouds(settings))
+
+
 async def test_r29_native_is_the_default() -> None:
-    makers = token_makers(settings_of({}))
+    makers = makers_of(settings_of({}))
     assert isinstance(makers[RADIO], NativeTokenMaker)
     assert V1 not in makers
 
@@ -49,7 +55,7 @@ async def test_r29_native_is_the_default() -> None:
 async def test_r29_the_artifact_chooses() -> None:
     """[STS-3] For any protocol."""
     vendors = {"CALIN_LORAWAN": "test", "CALIN_V1": "native"}
-    makers = token_makers(settings_of({"tokenVendors": vendors}))
+    makers = makers_of(settings_of({"tokenVendors": vendors}))
     assert isinstance(makers[RADIO], TestTokenMaker)
     assert isinstance(makers[V1], NativeTokenMaker)
 
@@ -58,7 +64,7 @@ async def test_r29_the_artifact_chooses() -> None:
 async def test_sts_66_the_service_is_reached_at_its_address(name: str) -> None:
     """[R28] With the limits of its provider object."""
     provider = {"provider": "nxt-sts", "http": {"timeoutMs": 4000}}
-    makers = token_makers(settings_of({"tokenGenerator": provider}, **{name: "http://127.0.0.1:9/"}))
+    makers = makers_of(settings_of({"tokenGenerator": provider}, **{name: "http://127.0.0.1:9/"}))
     maker = makers[RADIO]
     assert isinstance(maker, NxtStsVendor)
     assert maker._url == "http://127.0.0.1:9/token"

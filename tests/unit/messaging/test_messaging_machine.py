@@ -20,6 +20,7 @@ from nxt_domain.messaging.model import (
     FailureContext,
     FailureRecord,
     RelayNode,
+    RequestData,
     Response,
 )
 from nxt_domain.messaging.stages import Pipeline, Stage
@@ -233,6 +234,18 @@ class TestEvents:
         end = finished(machine.event_applied(message(S.SENT_TO_DEVICE), at(), refusal, remote_id="r-1"))
         (record,) = end.message.failure_history
         assert (record.status, record.is_final) == (S.DELIVERY_SUCCESSFUL, True)
+
+    def test_a_token_in_a_vendors_words_is_not_kept(self) -> None:
+        """[R49, DM-171] The history goes to the outbox, the archive and dashboards."""
+        token = "12345678901234567890"
+        words = f"Token {token} was immediately rejected"
+        failure = FailureContext(reason=words, details=f"({token})", error_code=99, skip_retry=True)
+        row = message(request_data=RequestData(token=token))
+        (record,) = finished(machine.refused(row, at(), attempt=0, failure=failure)).message.failure_history
+        assert (record.reason, record.details) == ("Token ••• was immediately rejected", "(•••)")
+        blank = message(request_data=RequestData(token=" "))
+        (record,) = finished(machine.refused(blank, at(), attempt=0, failure=failure)).message.failure_history
+        assert record.reason == words
 
     def test_radiated(self) -> None:
         """[DM-60]"""

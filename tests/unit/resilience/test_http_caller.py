@@ -103,6 +103,30 @@ async def test_a_refused_connection_certainly_did_not_reach_the_vendor(unused_po
         await caller.request("op", "POST", f"http://127.0.0.1:{unused_port}")
 
 
+@pytest.mark.parametrize(("repeats", "attempts"), [(False, 1), (True, 2)])
+async def test_a_call_that_did_not_arrive_is_repeated_if_asked(
+    unused_port: int, *, repeats: bool, attempts: int
+) -> None:
+    """[API-37] Also one that must not be repeated otherwise."""
+    registry = CollectorRegistry()
+    policy = CallPolicy(retry=RetryPolicy(attempts=2, wait_initial_s=0, wait_max_s=0, jitter_s=0))
+    caller = HttpCaller("vendor", policy, metrics=OutboundMetrics(registry))
+    with pytest.raises(NotReached):
+        await caller.request("op", "POST", f"http://127.0.0.1:{unused_port}", repeat_unreached=repeats)
+    labels = {"system": "vendor", "operation": "op", "outcome": "not_reached"}
+    assert registry.get_sample_value("nxt_outbound_calls_total", labels) == attempts
+
+
+async def test_trouble_brings_its_content_type(vendor: Vendor, caller: HttpCaller) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=503, text="<html>", content_type="text/html")
+
+    vendor.handler = answer
+    with pytest.raises(HttpFailed) as failed:
+        await caller.request("op", "POST", vendor.url)
+    assert failed.value.content_type.startswith("text/html")
+
+
 async def test_a_slow_answer_leaves_the_fate_unknown(vendor: Vendor, caller: HttpCaller) -> None:
     async def answer(_: web.Request) -> web.Response:
         await asyncio.sleep(2)

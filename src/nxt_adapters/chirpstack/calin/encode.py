@@ -12,6 +12,7 @@ from nxt_adapters.chirpstack.calin import identifiers as di
 from nxt_adapters.chirpstack.calin.errors import CannotEncode
 from nxt_adapters.chirpstack.calin.frames import build_frame, meter_address
 from nxt_domain.messaging.model import TOKEN_COMMANDS, CommandType, Phase, SetDate, SetTime
+from nxt_domain.shared.errors import InvalidInput
 
 _PASSWORD = bytes(4)
 _RELAY_ON = bytes((0x96,))
@@ -100,13 +101,10 @@ def _set_date(request: _Request) -> bytes:
 def _calendar_date(payload: object) -> date:
     if not isinstance(payload, SetDate):
         raise CannotEncode("SET_DATE needs a date")
-    year = _whole(payload.year, 0, 2099)
-    if year < 100:
-        year += 2000
     try:
-        return date(_whole(year, 2000, 2099), _whole(payload.month, 1, 12), _whole(payload.day, 1, 31))
-    except ValueError as impossible:
-        raise CannotEncode("the date does not exist in the calendar") from impossible
+        return payload.on_calendar()
+    except InvalidInput as impossible:
+        raise CannotEncode(impossible.message) from impossible
 
 
 def _set_time(request: _Request) -> bytes:
@@ -126,7 +124,7 @@ def _deliver_token(request: _Request) -> bytes:
 
 def _whole(value: object, least: int, most: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise CannotEncode(f"a date or time part is no whole number from {least} to {most}")
+        raise CannotEncode(f"a part of the time is no whole number from {least} to {most}")
     return value
 
 

@@ -223,10 +223,10 @@ class Meter:
     def _apply(self, identifier: int, data: bytes, now: datetime) -> bool:
         """Carry out a write; false when its data are wrong."""
         if identifier == frames.DI_RELAY_CLOSE and data == bytes([frames.RELAY_CLOSE_CODE]):
-            self.state = attrs.evolve(self.state, is_switched_on=True)
+            self.switch(is_on=True)
             return True
         if identifier == frames.DI_RELAY_OPEN and data == bytes([frames.RELAY_OPEN_CODE]):
-            self.state = attrs.evolve(self.state, is_switched_on=False)
+            self.switch(is_on=False)
             return True
         try:
             parts = [frames.from_bcd(byte) for byte in data]
@@ -238,8 +238,9 @@ class Meter:
         shown = self.clock(now)
         if identifier == frames.DI_DATE and len(parts) == 4:
             _weekday, day, month, year = parts
-            wanted = datetime.combine(date(2000 + year, month, day), shown.time())
-        elif identifier == frames.DI_TIME and len(parts) == 3:
+            self.set_date(date(2000 + year, month, day), now)
+            return True
+        if identifier == frames.DI_TIME and len(parts) == 3:
             second, minute, hour = parts
             wanted = shown.replace(hour=hour, minute=minute, second=second, microsecond=0)
         else:
@@ -248,19 +249,36 @@ class Meter:
         return True
 
     def _token(self, request: frames.Request, _now: datetime) -> bytes:
-        number, token, state = self.identity.number, request.data[::-1].hex(), self.state
-        if request.identifier != frames.DI_TOKEN:
-            verdict = Verdict(result="FORMAT", is_accepted=False)
-        else:
-            verdict = self._judge.judge(number, token, state.credit_kwh, state.sts)
+        number = self.identity.number
+        token = request.data[::-1].hex() if request.identifier == frames.DI_TOKEN else ""
+        if not self.take_token(token).is_accepted:
+            return frames.refused(number, frames.TOKEN, _ERROR_UNKNOWN)
+        return frames.token_accepted(number)
+
+    # -- what any way of delivery can tell it -----------------------------------------------------
+
+    def take_token(self, token: str) -> Verdict:
+        """Judge a token and obey it."""
+        state = self.state
+        verdict = self._judge.judge(self.identity.number, token, state.credit_kwh, state.sts)
         self.state = attrs.evolve(state, last_verdict=verdict.result)
         if not verdict.is_accepted:
             self.state = attrs.evolve(self.state, tokens_refused=state.tokens_refused + 1)
-            return frames.refused(number, frames.TOKEN, _ERROR_UNKNOWN)
+            return verdict
         if verdict.memory is None:
             self._fresh_tokens.append(token)
         self._obey(verdict)
-        return frames.token_accepted(number)
+        return verdict
+
+    def switch(self, *, is_on: bool) -> None:
+        """Close or open the relay."""
+        self.state = attrs.evolve(self.state, is_switched_on=is_on)
+
+    def set_date(self, day: date, now: datetime) -> None:
+        """Set the calendar; the time of day stays."""
+        shown = self.clock(now)
+        wanted = datetime.combine(day, shown.time())
+        self.state = attrs.evolve(self.state, clock_offset=self.state.clock_offset + (wanted - shown))
 
     def _obey(self, verdict: Verdict) -> None:
         """Let an accepted token have its effect."""

@@ -81,7 +81,7 @@ class World:
         gateways = [Gateway(eui=eui, grid_id=village.grid_id) for eui in village.gateways]
         self.gateways.update({gateway.eui: gateway for gateway in gateways})
         self.radios[village.grid_id] = VillageRadio(village.grid_id, gateways)
-        for described in village.meters:
+        for described in (meter for meter in village.meters if meter.is_on_radio):
             self._place(described, village)
 
     def _place(self, described: FleetMeter, village: Village) -> Device:

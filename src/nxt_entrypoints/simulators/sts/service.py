@@ -181,13 +181,13 @@ def _kind(name: str) -> tuple[int, int]:
 
 def _field(kind: str, order: dict[str, Any]) -> int:
     if kind.startswith("TOP_UP"):
-        return _packed(_tenths(order))
+        return packed(_tenths(order))
     if kind != "SET_POWER_LIMIT":
         return 0
     limit = order.get("powerLimit")
     if limit is None:
         raise _refusal("powerLimit is required for SET_POWER_LIMIT", "powerLimit")
-    return _packed(_within("powerLimit", limit, _TOP_W))
+    return packed(_within("powerLimit", limit, _TOP_W))
 
 
 def _tenths(order: dict[str, Any]) -> int:
@@ -208,7 +208,8 @@ def _within(name: str, value: Any, top: Decimal | int) -> Any:  # noqa: ANN401 -
     return value
 
 
-def _packed(units: int) -> int:
+def packed(units: int) -> int:
+    """Pack tenths of a kWh, or W, into the 16 bits of a token: exponent and mantissa, rounded up [STS-23]."""
     exponent = max(place for place, first in enumerate(_FIRST_OF_RANGE) if units >= first)
     mantissa, rest = divmod(units - _FIRST_OF_RANGE[exponent], 10**exponent)
     return int(exponent * 2**14 + mantissa + bool(rest))

@@ -1,0 +1,1 @@
+"""What both generations of CALIN's cloud have in common: meters behind DCUs, tasks for them, and their tokens."""

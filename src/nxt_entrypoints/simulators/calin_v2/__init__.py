@@ -1,0 +1,1 @@
+"""CALIN's service of the second generation."""
