@@ -432,3 +432,17 @@ async def test_two_messages_of_one_correlation_id_are_two(world: World) -> None:
     ]
     assert {end["id"] for end in ends} == {older, newer}
     assert {end["correlationId"] for end in ends} == {"7"}
+
+
+async def test_every_instant_of_the_queue_has_its_zone(postgres: PostgresWorld) -> None:
+    """[DM-14] [DM-12] A time without zone would mean another moment on another machine."""
+    async with postgres.engine.connect() as connection:
+        found = await connection.execute(
+            text(
+                "select table_name || '.' || column_name, data_type from information_schema.columns"
+                " where table_schema = 'messaging' and data_type ~ '^(timestamp|time|date)'"
+            )
+        )
+        columns = dict(tuple(row) for row in found)
+    assert {"device_messages.due_at", "device_messages.lease_until", "admission.last_claim_at"} <= set(columns)
+    assert set(columns.values()) == {"timestamp with time zone"}

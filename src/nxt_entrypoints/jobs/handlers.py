@@ -134,8 +134,12 @@ class Handlers:
         )
 
     async def delivery_events(self, tasks: Sequence[ClaimedTask]) -> None:
-        """Apply what the delivery layer reports, many at a time."""
-        await self._apply_delivery_events([delivery_event_from_payload(task.payload) for task in tasks])
+        """Apply what the delivery layer reports, many at a time; strangers are logged [DM-181, DM-182]."""
+        unknown = await self._apply_delivery_events([delivery_event_from_payload(task.payload) for task in tasks])
+        for number in unknown.meters:
+            _log.warning("a meter that is not known has spoken", module="messaging", meter=number)
+        for gateway in unknown.gateways:
+            _log.warning("a gateway that is not known has heard a meter", module="messaging", gateway=gateway)
 
     async def gateway_events(self, tasks: Sequence[ClaimedTask]) -> None:
         """Verify what the payment gateway said."""

@@ -6,6 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
+from sqlalchemy.exc import DBAPIError
+
+from nxt_adapters.supabase.transaction import domain_error
+from nxt_domain.shared.errors import Unavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -19,6 +23,12 @@ async def sleep_until_woken(woken: asyncio.Event, stopping: asyncio.Event, timeo
         for wait in waits:
             wait.cancel()
     woken.clear()
+
+
+def _absence(error: Exception) -> Unavailable | None:
+    """Tell whether something is only away for now, which is said once and needs no traceback [DM-189]."""
+    found = domain_error(error) if isinstance(error, DBAPIError) else error
+    return found if isinstance(found, Unavailable) else None
 
 
 async def work_until_stopped(
@@ -38,11 +48,20 @@ async def work_until_stopped(
         stopping: Set to end the loop.
         poll_s: Longest sleep.
     """
+    is_away = False
     while not stopping.is_set():
         try:
             done = await work()
-        except Exception:  # noqa: BLE001 - a worker outlives whatever befalls one batch; rows keep the work
-            _log.exception("worker failed; it goes on", worker=name)
-            done = 0
+        except Exception as error:  # noqa: BLE001 - a worker outlives whatever befalls one batch; rows keep the work
+            absence = _absence(error)
+            if absence is None:
+                _log.exception("worker failed; it goes on", worker=name)
+            elif not is_away:
+                _log.warning("worker waits", worker=name, reason=absence.message)
+            is_away, done = absence is not None, 0
+        else:
+            if is_away:
+                _log.info("worker goes on", worker=name)
+            is_away = False
         if done == 0:
             await sleep_until_woken(woken, stopping, poll_s)

@@ -52,7 +52,7 @@ def _as_sent(result: JsonObject | None) -> object:
 
 class TestOutcomes:
     async def test_met_79_from_hand_over_to_success(self, world: MetersWorld) -> None:
-        """[MET-54] Every change of status is told; [DM-179] the answer is stored with keys in snake case."""
+        """[MET-54] [DM-178] [DM-185] Every change of status is told; [DM-179] the answer is stored in snake case."""
         desk = Desk(world)
         top_up = await desk.buy()
         begun = world.clock.now()
@@ -88,12 +88,17 @@ class TestOutcomes:
         ) == before
 
     async def test_dm_178_late_news_of_the_way_do_not_reopen_an_end(self, world: MetersWorld) -> None:
+        """[DM-178] Neither a success nor a failure becomes PROCESSING again."""
         desk = Desk(world)
         top_up = await desk.buy()
         await desk.apply(world.succeeded(top_up.id))
         await desk.apply(world.handed_on(top_up.id))
         await desk.apply(world.refused(top_up.id))
         assert (await world.interaction(top_up.id)).status is SUCCESSFUL
+        refused = await desk.buy()
+        await desk.apply(world.refused(refused.id))
+        await desk.apply(world.handed_on(refused.id))
+        assert (await world.interaction(refused.id)).status is FAILED
 
     async def test_several_events_of_one_interaction_in_one_call_keep_their_order(self, world: MetersWorld) -> None:
         desk = Desk(world)
@@ -115,7 +120,7 @@ class TestOutcomes:
         assert ("LATE_RESULT", "DEVICE", top_up.id) in await world.history()
 
     async def test_three_phases_make_one_answer(self, world: MetersWorld) -> None:
-        """[MET-81] [REL-54] Stored phase by phase; dashboards and the meter's row hear of the whole."""
+        """[MET-81] [REL-54] [DM-180] Stored phase by phase; dashboards and the meter's row hear of the whole."""
         desk, meter_id = Desk(world), world.meter_ids[0]
         (asked,) = await world.add(read(meter_id, InteractionType.READ_VOLTAGE))
         await desk.apply(world.handed_on(asked.id))
@@ -165,7 +170,7 @@ class TestOutcomes:
         assert (await world.reported(meter_id))["is_on"] is True
 
     async def test_met_79_refused_and_undelivered_are_told_apart(self, world: MetersWorld) -> None:
-        """[MET-24] The message's failures stand in front of those already there."""
+        """[MET-24] [DM-178] The message's failures stand in front of those already there."""
         meter_id = world.meter_ids[0]
         first, second = await world.add(read(meter_id), read(meter_id))
         await Desk(world).apply(
@@ -216,7 +221,7 @@ class TestObservations:
         assert (await world.interaction(older.id)).status is SUCCESSFUL
 
     async def test_dm_181_the_gateway_that_heard_the_meter_becomes_its_gateway(self, world: MetersWorld) -> None:
-        """[MET-44] EUIs are compared without case."""
+        """[MET-44] [DM-181] EUIs are compared without case."""
         meter_id = world.meter_ids[0]
         desk = Desk(world)
         top_up = await desk.buy(meter_id)
@@ -228,6 +233,7 @@ class TestObservations:
         assert unknown.gateways == set()
 
     async def test_dm_181_an_unknown_gateway_is_told_and_changes_only_the_signal(self, world: MetersWorld) -> None:
+        """[DM-181]"""
         meter_id = world.meter_ids[0]
         desk = Desk(world)
         top_up = await desk.buy(meter_id)
@@ -247,7 +253,7 @@ class TestObservations:
 
 class TestReports:
     async def test_met_82_a_report_is_stored_and_passed_on(self, world: MetersWorld) -> None:
-        """[REL-51] [MET-85] [R36] Counter, credit and freeze time; [MET-93] no socket event."""
+        """[REL-51] [MET-85] [R36] [DM-182] Counter, credit and freeze time; [MET-93] no socket event."""
         meter_id = world.meter_ids[0]
         unknown = await Desk(world).apply(world.report(meterStatus={"relayOpen": True}))
         (stored,) = await world.of_type(READ_REPORT)
@@ -272,7 +278,7 @@ class TestReports:
         assert unknown.meters == set()
 
     async def test_met_82_the_same_freeze_time_is_the_same_report(self, world: MetersWorld) -> None:
-        """[REL-57] Twice in one call, and again later; the next hour's is another one."""
+        """[REL-57] [DM-182] Twice in one call, and again later; the next hour's is another one."""
         desk = Desk(world)
         await desk.apply(world.report(), world.report())
         await desk.apply(world.report())
@@ -281,12 +287,13 @@ class TestReports:
         assert len(await world.of_type(READ_REPORT)) == 3
 
     async def test_met_82_unknown_and_deleted_meters_are_only_told(self, world: MetersWorld) -> None:
+        """[DM-182]"""
         unknown = await Desk(world).apply(world.report("47001999999"), world.report(DELETED_NUMBER))
         assert unknown.meters == {"47001999999", DELETED_NUMBER}
         assert await world.interactions() == []
 
     async def test_met_82_a_join_is_neither_stored_nor_a_sign_of_life(self, world: MetersWorld) -> None:
-        """[REL-57]"""
+        """[REL-57] [DM-182]"""
         before = await world.reported(world.meter_ids[0])
         join = attrs.evolve(world.report(), command_type=CommandType.JOIN_NETWORK)
         world.clock.advance(timedelta(minutes=1))

@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
+
+from nxt_domain.shared.errors import Unavailable
 from nxt_entrypoints.jobs.loops import sleep_until_woken, work_until_stopped
 
 
@@ -71,3 +75,30 @@ async def test_nothing_that_work_raises_ends_the_loop() -> None:
 
     await asyncio.wait_for(work_until_stopped("test", work, woken=woken, stopping=stopping, poll_s=0.01), 1)
     assert rounds == 3
+
+
+async def test_what_is_away_is_told_once_and_without_a_traceback() -> None:
+    """[DM-189] The database, as the driver or as an adapter says it; a defect in between is told as one."""
+    stopping, woken = asyncio.Event(), asyncio.Event()
+    driver = OperationalError("select 1", {}, type("OperationalError", (Exception,), {})("connection refused"))
+    fates: list[Exception | None] = [driver, Unavailable("away"), None, driver, ValueError("a defect"), None]
+
+    async def work() -> int:
+        woken.set()
+        fate = fates.pop(0)
+        if not fates:
+            stopping.set()
+        if fate is not None:
+            raise fate
+        return 0
+
+    with capture_logs() as lines:
+        await asyncio.wait_for(work_until_stopped("test", work, woken=woken, stopping=stopping, poll_s=30), 2)
+    told = [(line["log_level"], line["event"]) for line in lines]
+    assert told == [
+        ("warning", "worker waits"),
+        ("info", "worker goes on"),
+        ("warning", "worker waits"),
+        ("error", "worker failed; it goes on"),
+    ]
+    assert not any("exc_info" in line for line in lines if line["log_level"] != "error")

@@ -97,6 +97,7 @@ def test_only_the_top_up_is_called_otherwise() -> None:
 
 
 def test_dm_174_plug_ins() -> None:
+    """[DM-174] One for each protocol there is."""
     named = {protocol: plugin_of(protocol) for protocol in CommunicationProtocol}
     assert named == {RADIO: "calin-chirpstack", V1: "calin-api-v1", V2: "calin-api-v2"}
 

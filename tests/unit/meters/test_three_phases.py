@@ -50,7 +50,7 @@ def after(interaction: Interaction, events: Sequence[DeliveryEvent]) -> Interact
 
 
 def test_the_example_of_the_specification() -> None:
-    """[MET-81] Both examples, word for word."""
+    """[MET-81] [DM-180] Both examples, word for word."""
     asked = an_interaction(VOLTAGE, status=InteractionStatus.PROCESSING)
     two = [ended(A, "voltage", 220.1), ended(B, "voltage", 229.5)]
     done = after(asked, [*two, ended(C, "voltage", 225.4)])

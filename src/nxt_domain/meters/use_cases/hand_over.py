@@ -77,7 +77,7 @@ def messages_of(interaction: Interaction, meter: Meter) -> Sequence[NewMessage]:
     """
     protocol = meter.communication_protocol
     if protocol is None:
-        raise Unprocessable("The meter has no communication protocol", code="UNSUPPORTED")
+        raise Unprocessable("Unsupported communication protocol: null", code="UNSUPPORTED")
     if interaction.type in TOKENS and interaction.token is None:
         raise Unprocessable(f"Interaction {interaction.id} has no token yet", code="TOKEN_MISSING")
     return [
