@@ -69,6 +69,7 @@ from nxt_domain.telemetry.use_cases.snapshot_rates import SnapshotRates
 from nxt_entrypoints.api.own_orders import VerifyOwnOrder
 from nxt_entrypoints.background import Background
 from nxt_entrypoints.jobs.messaging_metrics import PrometheusMessagingMetrics
+from nxt_entrypoints.jobs.money_metrics import PrometheusMoneyMetrics
 from nxt_entrypoints.settings.roles import Role
 from nxt_entrypoints.settings.settings import Settings
 from nxt_entrypoints.wiring import bot, calin, identity, messages, metering, payments, payouts, plants, rates
@@ -85,6 +86,11 @@ _READ_CONNECTIONS = 10
 def process_name() -> str:
     """Name this process in leases and logs, uniquely."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+
+
+def process_money_metrics() -> PrometheusMoneyMetrics:
+    """Return the one set of money's figures of this process."""
+    return PrometheusMoneyMetrics.of(REGISTRY)
 
 
 def process_messaging_metrics() -> PrometheusMessagingMetrics:
@@ -237,7 +243,12 @@ class Container(containers.DeclarativeContainer):
         system_wallet_id=artifact.deployment.system_wallet_id,
     )
     verification = providers.Singleton(
-        PaymentVerification, begin=begin, accounts=merchant_accounts, clock=clock, wake_ups=wake_ups
+        PaymentVerification,
+        begin=begin,
+        accounts=merchant_accounts,
+        clock=clock,
+        wake_ups=wake_ups,
+        metrics=providers.Singleton(process_money_metrics),
     )
     verify_order = providers.Singleton(
         VerifyOwnOrder, begin=begin, verify=providers.Singleton(VerifyOrder, begin=begin, verification=verification)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
 import attrs
 import structlog
 
+from nxt_adapters.supabase.money_watch import PostgresMoneyWatch
 from nxt_adapters.supabase.retention import PostgresRetention
 from nxt_domain.fieldwork.tracker import IssueTracker
 from nxt_domain.grids.news import GridNews
@@ -23,6 +24,7 @@ from nxt_entrypoints.jobs.http import build_jobs
 from nxt_entrypoints.jobs.loops import work_until_stopped
 from nxt_entrypoints.jobs.maintenance import Maintenance
 from nxt_entrypoints.jobs.message_engine import EngineSettings, MessageEngine
+from nxt_entrypoints.jobs.money_metrics import PrometheusMoneyMetrics
 from nxt_entrypoints.jobs.relay import OutboxRelay
 from nxt_entrypoints.jobs.rq_threads import JobFunction
 from nxt_entrypoints.jobs.settlement_worker import SettlementWorker
@@ -35,6 +37,7 @@ from nxt_entrypoints.wiring import messages, metering
 _log = structlog.get_logger(__name__)
 _NOTIFICATIONS_POLL_S = 2.0
 _SEALING_POLL_S = 4.0
+_money_metrics = PrometheusMoneyMetrics.of(registry)
 
 
 async def start_jobs(process: Process, reports: ReportReceiver | None) -> None:
@@ -45,9 +48,10 @@ async def start_jobs(process: Process, reports: ReportReceiver | None) -> None:
         reports: A telemetry role in the same process; None: it is called over HTTP.
     """
     capabilities = process.settings.artifact.capabilities
-    read_depths = _start_engine(process) if capabilities.metering.enabled else None
+    figures = [_start_engine(process)] if capabilities.metering.enabled else []
     if capabilities.payments.enabled:
         _start_settlement(process)
+        figures.append(partial(_money_metrics.read, PostgresMoneyWatch(process.container.engine())))
     if messages.is_configured(process.settings):
         _start_notifications(process)
     if process.settings.has("NXT_SECRETS_KEYS"):
@@ -58,10 +62,16 @@ async def start_jobs(process: Process, reports: ReportReceiver | None) -> None:
     app = build_jobs(
         gate=process.internal_gate(),
         settings=process.http_settings(),
-        readiness=attrs.evolve(process.readiness(), before_scrape=read_depths),
+        readiness=attrs.evolve(process.readiness(), before_scrape=partial(_read_all, figures)),
         registry=registry,
     )
     await process.listen(Role.JOBS, app)
+
+
+async def _read_all(figures: Sequence[Probe]) -> None:
+    """Bring all figures up to date that are read at a scrape; one that can't be read fails it."""
+    for read in figures:
+        await read()
 
 
 def _start_engine(process: Process) -> Probe:
@@ -223,6 +233,7 @@ async def _reports(process: Process) -> Mapping[str, JobFunction]:
 async def _audit_ledger(process: Process) -> str:
     """Check the books; nothing is corrected by itself, people are told [PAY-133]."""
     findings = await audit(process.settings.relational_url)
+    _money_metrics.audited(len(findings))
     for finding in findings:
         _log.error("the books are not in order", code="LEDGER_AUDIT", finding=str(finding))
     return f"{len(findings)} findings"

@@ -20,6 +20,7 @@ from nxt_entrypoints import background
 from nxt_entrypoints.http.observation import metrics_of
 from nxt_entrypoints.jobs import relay, settlement_worker
 from nxt_entrypoints.jobs.messaging_metrics import PrometheusMessagingMetrics
+from nxt_entrypoints.jobs.money_metrics import PrometheusMoneyMetrics
 from nxt_entrypoints.settings.roles import Role
 
 GRAFANA = ROOT / "deploy/grafana"
@@ -35,6 +36,7 @@ def exposed() -> dict[str, set[str]]:
     """Every series of the product with its labels, as registries hold them."""
     registry = CollectorRegistry()
     PrometheusMessagingMetrics(registry)
+    PrometheusMoneyMetrics(registry)
     metrics_of(registry)
     OutboundMetrics(registry)
     shared = [relay.TASKS, settlement_worker.SETTLED, background.FAILURES]

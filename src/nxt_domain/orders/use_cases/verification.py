@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Protocol
 
 import attrs
 
@@ -51,12 +52,39 @@ class Verification:
         reach: Whether the gateway answered, does not know the payment, or told nothing.
         answer: What it said, if it answered.
         verdict: What that means for the order; ``UNDECIDED`` without an answer.
+        is_late: Whether the order was given up before it was paid.
     """
 
     order: Order
     reach: Reach
     answer: GatewayTransaction | None = None
     verdict: Verdict = Verdict.UNDECIDED
+    is_late: bool = False
+
+    @property
+    def result(self) -> str:
+        """What it came to, in one word."""
+        return self.verdict.value if self.reach is Reach.ANSWERED else self.reach.value
+
+
+class VerificationMetrics(Protocol):
+    """Counts what verifications come to [PAY-135]."""
+
+    def verified(self, result: str) -> None:
+        """Count a verification by its result."""
+
+    def paid_late(self) -> None:
+        """Count a payment of an order that was given up already."""
+
+
+class Uncounted:
+    """Counts nothing."""
+
+    def verified(self, result: str) -> None:
+        """See ``VerificationMetrics``."""
+
+    def paid_late(self) -> None:
+        """See ``VerificationMetrics``."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -135,6 +163,7 @@ class PaymentVerification:
         accounts: Finds the merchant account that a charge was made with.
         clock: Tells the time.
         wake_ups: Wakes the settlement.
+        metrics: Counters.
     """
 
     def __init__(
@@ -144,11 +173,13 @@ class PaymentVerification:
         accounts: MerchantAccounts,
         clock: Clock,
         wake_ups: WakeUps,
+        metrics: VerificationMetrics | None = None,
     ) -> None:
         self._begin = begin
         self._accounts = accounts
         self._clock = clock
         self._wake_ups = wake_ups
+        self._metrics = metrics or Uncounted()
         self._commits: GroupCommit[_Answered] = GroupCommit(self._conclude_all, limit=_TOGETHER)
 
     async def by_reference(self, order: Order, charge: Charge) -> Verification:
@@ -158,11 +189,17 @@ class PaymentVerification:
             order: As read without lock; its state is read again before anything is decided.
             charge: Its charge.
         """
-        return await self._verify(order, charge, None)
+        return self._counted(await self._verify(order, charge, None))
 
     async def by_id(self, order: Order, charge: Charge, gateway_tx_id: str) -> Verification:
         """Ask for one transaction of the gateway that may belong to the order [PAY-77]."""
-        return await self._verify(order, charge, gateway_tx_id)
+        return self._counted(await self._verify(order, charge, gateway_tx_id))
+
+    def _counted(self, done: Verification) -> Verification:
+        self._metrics.verified(done.result)
+        if done.is_late:
+            self._metrics.paid_late()
+        return done
 
     async def _verify(self, order: Order, charge: Charge, gateway_tx_id: str | None) -> Verification:
         try:
@@ -217,7 +254,8 @@ class PaymentVerification:
                 concluded = _after(order, verdict, answered.answer)
                 judged.append(_Judged(order=order, charge=charge, verdict=verdict, answer=answered.answer))
                 noted.append(_rescheduled(_after_charge(charge, verdict, answered.answer, now), concluded, now))
-                after.append((answered, _answered_with(concluded, answered.answer, verdict)))
+                late = verdict is Verdict.PAID and order.is_late
+                after.append((answered, _answered_with(concluded, answered.answer, verdict, is_late=late)))
             await self._book_and_alert(tx, judged)
             changed = [result for _, result in after if result.order is not orders[result.order.id]]
             await tx.orders.save([result.order for result in changed])
@@ -252,8 +290,8 @@ class PaymentVerification:
                 await tx.notices.add([notice])
 
 
-def _answered_with(order: Order, answer: GatewayTransaction, verdict: Verdict) -> Verification:
-    return Verification(order=order, reach=Reach.ANSWERED, answer=answer, verdict=verdict)
+def _answered_with(order: Order, answer: GatewayTransaction, verdict: Verdict, *, is_late: bool) -> Verification:
+    return Verification(order=order, reach=Reach.ANSWERED, answer=answer, verdict=verdict, is_late=is_late)
 
 
 def _independent(waiting: Sequence[_Answered]) -> Iterator[Sequence[_Answered]]:
