@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 from _harness import progress
@@ -160,6 +162,22 @@ def load_earlier(url: str, orders: int, *, sender_wallet_id: int) -> float:
     return time.perf_counter() - began
 
 
+@contextmanager
+def relaxed(url: str) -> Iterator[None]:
+    """Let a server write less while it is filled; a crash would cost no more than the whole of it."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("alter system set full_page_writes = off")
+        connection.execute("alter system set max_wal_size = '16GB'")
+        connection.execute("select pg_reload_conf()")
+        try:
+            yield
+        finally:
+            connection.execute("alter system reset full_page_writes")
+            connection.execute("alter system reset max_wal_size")
+            connection.execute("select pg_reload_conf()")
+            connection.execute("checkpoint")
+
+
 def settle_down(url: str) -> None:
     """Do what the server does by itself in time: clean up, look at the tables, write everything out."""
     with psycopg.connect(url, autocommit=True) as connection:
@@ -168,7 +186,7 @@ def settle_down(url: str) -> None:
 
 
 def put_away(url: str) -> None:
-    """Let everything that settlement caused be done, as engines and relays would, and write it out."""
+    """Let everything that settlement caused be done, as engines and relays would."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("truncate messaging.device_messages, internal.outbox_tasks cascade")
         connection.execute(
@@ -179,4 +197,3 @@ def put_away(url: str) -> None:
             "update notifications set notification_status = 'SUCCESSFUL' where notification_status = 'PENDING'"
         )
         connection.execute("select internal.refresh_hot_balances()")
-        connection.execute("checkpoint")

@@ -13,6 +13,7 @@ import attrs
 import psycopg
 from _harness import Figure, count, progress
 from _processes import cpu_seconds
+from psycopg import sql
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -38,6 +39,15 @@ async def migrated_stack() -> AsyncIterator[EmbeddedStack]:
             await asyncio.to_thread(upgrade, stack.relational_url, "relational")
             await asyncio.to_thread(upgrade, stack.series_url, "telemetry")
             yield stack
+
+
+async def another_database(stack: EmbeddedStack, name: str) -> str:
+    """Make one more migrated relational database on a stack's server; return its address."""
+    async with await psycopg.AsyncConnection.connect(stack.relational_url, autocommit=True) as connection:
+        await connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    url = make_url(stack.relational_url).set(database=name).render_as_string(hide_password=False)
+    await asyncio.to_thread(upgrade, url, "relational")
+    return url
 
 
 @attrs.frozen(kw_only=True)

@@ -152,6 +152,7 @@ class Village:
 
     Attributes:
         agent_wallet_id: The wallet of one of its agents.
+        relational_url: Of its database, as the owner.
         environment: What the container was configured from, for further processes.
     """
 
@@ -160,14 +161,22 @@ class Village:
     network: QuickNetwork
     meters: Sequence[SeededMeter]
     agent_wallet_id: int
+    relational_url: str
     environment: Mapping[str, str]
 
 
 @asynccontextmanager
-async def open_village(stack: EmbeddedStack, meters: int) -> AsyncIterator[Village]:
-    """Seed a stack's databases and wire the container over them."""
-    operator = await asyncio.to_thread(build, stack.relational_url, meters)
-    environment, gateway = _environment(stack), PaidGateway()
+async def open_village(stack: EmbeddedStack, meters: int, relational_url: str | None = None) -> AsyncIterator[Village]:
+    """Seed a stack's databases and wire the container over them.
+
+    Args:
+        stack: Stores with both planes migrated.
+        meters: How many there are.
+        relational_url: Another migrated database than the stack's own.
+    """
+    url = relational_url or stack.relational_url
+    operator = await asyncio.to_thread(build, url, meters)
+    environment, gateway = {**_environment(stack), "NXT_DB_URL": url}, PaidGateway()
     container = wire(environment, gateway)
     network = container.plugins().push[PLUGIN_ID]
     if not isinstance(network, QuickNetwork):
@@ -181,6 +190,7 @@ async def open_village(stack: EmbeddedStack, meters: int) -> AsyncIterator[Villa
             network=network,
             meters=[meter for village in operator.villages for meter in village.meters],
             agent_wallet_id=operator.villages[0].agent_wallet_id,
+            relational_url=url,
             environment=environment,
         )
     finally:
