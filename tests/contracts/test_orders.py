@@ -236,7 +236,7 @@ async def test_text_messages_of_settled_and_refused_orders(world: PaymentsWorld)
 
 
 async def test_connection_fees_are_counted_both_ways(world: PaymentsWorld) -> None:
-    """[REL-67] [PAY-106] payment 10 000, refund 2 500."""
+    """[REL-67] [PAY-106] [PAY-143] payment 10 000, refund 2 500; one of more than is left fails, and counts nothing."""
     await world.fund(world.agent_wallet, "10000")
     await world.send(world.agent_wallet, world.connection_wallet, "10000")
     await settle_all(world)
@@ -247,7 +247,27 @@ async def test_connection_fees_are_counted_both_ways(world: PaymentsWorld) -> No
     assert await world.paid_fees() == Decimal(7500)
     if isinstance(world, PostgresWorld):
         assert world.one("select max(total_connection_paid) from customers") == 7500
+        assert world.one("select meta_order_type from orders where id = %s", refund.id) == "CONNECTION_REFUND"
     assert await world.balance(world.connection_wallet) == Decimal(7500)
+    too_much = await world.send(world.connection_wallet, world.organization_wallet, "7500.01")
+    await settle_all(world)
+    failed = await world.order(too_much.id)
+    assert (failed.status, failed.failure_code) == (OrderStatus.FAILED, FailureCode.INSUFFICIENT_BALANCE)
+    assert (await world.paid_fees(), await world.balance(world.connection_wallet)) == (Decimal(7500), Decimal(7500))
+
+
+async def test_an_agents_credit_comes_back(world: PaymentsWorld) -> None:
+    """[PAY-144] From the agent's wallet to the organization's, as far as the credit goes."""
+    await world.fund(world.agent_wallet, "1000")
+    returned = await world.send(world.agent_wallet, world.organization_wallet, "400")
+    if isinstance(world, PostgresWorld):
+        assert world.one("select meta_order_type from orders where id = %s", returned.id) == "AGENT_WITHDRAWAL"
+    beyond = await world.send(world.agent_wallet, world.organization_wallet, "601")
+    await settle_all(world)
+    assert (await world.order(returned.id)).status is OrderStatus.COMPLETED
+    assert (await world.order(beyond.id)).failure_code == FailureCode.INSUFFICIENT_BALANCE
+    assert await world.balance(world.agent_wallet) == Decimal(600)
+    assert await world.balance(world.organization_wallet) == Decimal(400)
 
 
 async def test_one_sender_settles_in_id_order(world: PaymentsWorld) -> None:

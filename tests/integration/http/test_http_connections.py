@@ -58,7 +58,7 @@ async def owed(registers: PostgresRegisters, customer_id: int) -> Decimal:
 async def test_a_connection_with_all_that_belongs_to_it(
     registers_api: Any, registers: PostgresRegisters, member: dict[str, str]
 ) -> None:
-    """[API-82] [REL-24] [REL-46] [R43] Connection, requested meters, wallet, fee and evidence, in one transaction."""
+    """[API-82] [PAY-137] [REL-24] [REL-46] [R43] Connection, requested meters, wallet, fee and evidence at once."""
     made = await create(
         registers_api,
         member,
@@ -103,7 +103,7 @@ async def test_an_upload_id_is_taken_once(
 async def test_a_race_for_one_upload_id_has_one_winner(
     registers_api: Any, registers: PostgresRegisters, member: dict[str, str]
 ) -> None:
-    """[API-82]"""
+    """[API-82] [PAY-137]"""
     body = {**CONNECTION, "upload_uuid": "form-1"}
     answers = await asyncio.gather(*(registers_api.post("/connections", json=body, headers=member) for _ in range(5)))
     assert sorted(answer.status for answer in answers) == [201, 409, 409, 409, 409]
@@ -192,6 +192,21 @@ async def test_the_example_of_the_specification(
     assert (answer.status, await owed(registers, 1)) == (201, 8500)
 
 
+async def test_the_example_of_payments(
+    registers_api: Any, registers: PostgresRegisters, member: dict[str, str]
+) -> None:
+    """[PAY-138] 15 000 before; the same and a new one of 40 000: 40 000 more; that one deleted: 40 000 less."""
+    made = await create(registers_api, member, requested_meters=[meter(15_000)])
+    (first,) = await ids_of_requests(registers, made)
+    both = [meter(15_000, id=first), meter(40_000, meter_type="FS")]
+    answer = await registers_api.post(UPSERT, json={"connection_id": made, "requested_meters": both}, headers=member)
+    assert (answer.status, await answer.json(), await owed(registers, 1)) == (201, {"id": made}, 55_000)
+    _, second = await ids_of_requests(registers, made)
+    both[1] = meter(40_000, id=second, meter_type="FS", is_deleted=True)
+    await registers_api.post(UPSERT, json={"connection_id": made, "requested_meters": both}, headers=member)
+    assert (await owed(registers, 1), await ids_of_requests(registers, made)) == (15_000, [first])
+
+
 async def test_the_example_of_metering(
     registers_api: Any, registers: PostgresRegisters, member: dict[str, str]
 ) -> None:
@@ -231,7 +246,7 @@ async def test_requested_meters_of_others_are_refused(
 async def test_a_patch_changes_what_it_names(
     registers_api: Any, registers: PostgresRegisters, member: dict[str, str]
 ) -> None:
-    """[API-84] [API-10] Absence leaves, null clears, money stays; ids are answered in the order of the elements."""
+    """[API-84] [API-10] [PAY-139] Absence leaves, null clears, money stays; ids come in the order of the elements."""
     one, two = [await create(registers_api, member, requested_meters=[meter(100)], document_id="A") for _ in range(2)]
     body = [
         {"id": two, "is_lifeline": True, "women_impacted": 0, "paid": 99, "currency": "USD"},
