@@ -131,6 +131,7 @@ SAMPLES: Mapping[str, Sample] = {
     "GET /issues": LIST,
     "PUT /issues": Sample(body=[{"id": Of("issue"), "snoozed_until": "2026-04-01T00:00:00Z"}]),
     "POST /issues/debug": Sample(body={"external_reference": None}),
+    "GET /meter-interactions/{id}/delivery-status": Sample(path={"id": Of("interaction")}),
     "GET /meters": LIST,
     "GET /meters/search": Sample(query={"search": "1"}),
     "GET /notes": LIST,

@@ -212,6 +212,7 @@ class TwoTenants:
             "agent_wallet": self.insert("wallets", agent_id=agent_id),
             "connection_wallet": self.insert("wallets", connection_id=connection, wallet_type="VIRTUAL"),
             "order": order,
+            "interaction": self._interaction(meter, meter_number),
             "order_reference": f"order-of-{meter_number}",
             "issue": self._if_known("issues", issue_type="NO_CREDIT", meter_id=meter),
             "note": self._if_known("notes", message="Roof", author_id=member.account_id, customer_id=customer_id),
@@ -221,6 +222,24 @@ class TwoTenants:
         """Insert into a table that a later revision brings; until then its rows are as good as unknown."""
         row = self.owner.execute("select to_regclass(%s) is not null as known", (f"public.{table}",)).fetchone()
         return self.insert(table, **values) if row is not None and row["known"] else UNKNOWN_ID
+
+    def _interaction(self, meter: int, number: str) -> int:
+        """A read on its way, with its message."""
+        interaction = self.insert(
+            "meter_interactions",
+            meter_id=meter,
+            meter_interaction_type="READ_CREDIT",
+            meter_interaction_status="QUEUED",
+            origin="USER",
+        )
+        self.owner.execute(
+            "insert into messaging.device_messages (id, command_type, priority, plugin_id, correlation_id, device,"
+            " ready_queue, delivery_status, expires_at) values (%s, 'READ_CREDIT', 30, 'calin-chirpstack', %s,"
+            " jsonb_build_object('type', 'ELECTRICITY_METER', 'externalReference', %s::text),"
+            " 'queue:calin-chirpstack:network:1', 'QUEUED', now() + interval '1 day')",
+            (f"01K0000000000000{interaction:010d}", str(interaction), number),
+        )
+        return interaction
 
     def _meter(self, number: str, connection: int, grid: int) -> int:
         meter = self.insert(

@@ -9,10 +9,12 @@ from decimal import Decimal
 import attrs
 
 from nxt_adapters.memory.database import MemoryDatabase
+from nxt_adapters.memory.meters import MeterRow
 from nxt_domain.meters.effects import number_of
 from nxt_domain.meters.model import (
     CreditObservation,
     Interaction,
+    InteractionOwner,
     InteractionStatus,
     InteractionType,
     NewInteraction,
@@ -43,6 +45,7 @@ class MemoryInteractions:
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
         self._rows: dict[int, Interaction] = database.table("meter_interactions")
+        self._meters: dict[int, MeterRow] = database.table("meters")
         self._requests: dict[int, RequestRow] = database.table("interaction_requests")
 
     async def add(self, interactions: Sequence[NewInteraction]) -> Sequence[Interaction]:
@@ -64,6 +67,20 @@ class MemoryInteractions:
     async def read(self, interaction_ids: Collection[int]) -> Mapping[int, Interaction]:
         """See ``Interactions.read``."""
         return await self.lock(interaction_ids)
+
+    async def owners(self, interaction_ids: Collection[int]) -> Mapping[int, InteractionOwner]:
+        """See ``Interactions.owners``."""
+        found = await self.lock(interaction_ids)
+        rows = ((number, self._meters.get(interaction.meter_id)) for number, interaction in found.items())
+        return {
+            number: InteractionOwner(
+                organization_id=row.meter.organization_id,
+                grid_id=row.meter.grid_id,
+                customer_account_id=row.meter.customer_account_id,
+            )
+            for number, row in rows
+            if row is not None and not row.is_deleted
+        }
 
     async def meters_of(self, interaction_ids: Collection[int]) -> Mapping[int, int]:
         """See ``Interactions.meters_of``."""

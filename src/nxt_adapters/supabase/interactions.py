@@ -15,6 +15,7 @@ from nxt_adapters.supabase.tables import meter_interactions
 from nxt_domain.meters.model import (
     CreditObservation,
     Interaction,
+    InteractionOwner,
     InteractionType,
     NewInteraction,
     Origin,
@@ -63,6 +64,17 @@ _JOIN = text(
 
 _LOCK = text("select * from meter_interactions where id = any(:ids) order by id for no key update")
 _READ = text("select * from meter_interactions where id = any(:ids) order by id")
+_OWNERS = text(
+    """
+    select i.id, g.organization_id, g.id as grid_id, cu.account_id as customer_account_id
+    from meter_interactions i
+    join meters m on m.id = i.meter_id and m.deleted_at is null
+    left join connections c on c.id = m.connection_id
+    left join customers cu on cu.id = c.customer_id
+    left join grids g on g.id = cu.grid_id
+    where i.id = any(:ids)
+    """
+)
 _METERS_OF = text("select id, meter_id from meter_interactions where id = any(:ids)")
 _OF_ORDERS = text("select * from meter_interactions where order_id = any(:ids)")
 _UNFINISHED_OF = text(
@@ -192,6 +204,18 @@ class PostgresInteractions:
         if not interaction_ids:
             return {}
         return {found.id: found for found in await self._load(_READ, ids=list(interaction_ids))}
+
+    async def owners(self, interaction_ids: Collection[int]) -> Mapping[int, InteractionOwner]:
+        """See ``Interactions.owners``."""
+        rows = await self._connection.execute(_OWNERS, {"ids": list(interaction_ids)})
+        return {
+            row.id: InteractionOwner(
+                organization_id=row.organization_id,
+                grid_id=row.grid_id,
+                customer_account_id=row.customer_account_id,
+            )
+            for row in rows
+        }
 
     async def meters_of(self, interaction_ids: Collection[int]) -> Mapping[int, int]:
         """See ``Interactions.meters_of``."""

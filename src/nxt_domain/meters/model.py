@@ -210,6 +210,19 @@ class Interaction:
 
 
 @attrs.frozen(kw_only=True)
+class InteractionOwner:
+    """Who may see an interaction: whoever may see its meter.
+
+    Attributes:
+        customer_account_id: Account of the customer whom the meter serves.
+    """
+
+    organization_id: int | None
+    grid_id: int | None
+    customer_account_id: int | None
+
+
+@attrs.frozen(kw_only=True)
 class NewInteraction:
     """An interaction to be stored; see ``Interaction`` for its parts."""
 

@@ -11,6 +11,7 @@ from nxt_domain.messaging.ports import DeviceMessages
 from nxt_domain.meters.model import (
     CreditObservation,
     Interaction,
+    InteractionOwner,
     InteractionType,
     Meter,
     MeterObservation,
@@ -58,6 +59,9 @@ class Interactions(Protocol):
 
     async def read(self, interaction_ids: Collection[int]) -> Mapping[int, Interaction]:
         """Load interactions without locking."""
+
+    async def owners(self, interaction_ids: Collection[int]) -> Mapping[int, InteractionOwner]:
+        """Tell who may see each interaction, by the meter's present place; those of deleted meters are left out."""
 
     async def meters_of(self, interaction_ids: Collection[int]) -> Mapping[int, int]:
         """Tell the meter of each interaction, without locking: meters are locked first [R25]."""

@@ -13,6 +13,7 @@ from nxt_domain.grids.use_cases.contracts import (
     ReadContracts,
     ReviseRequestedMeters,
 )
+from nxt_domain.meters.delivery import ReadDeliveryStatus
 from nxt_domain.meters.register import ReadMeters, SearchMeter
 from nxt_domain.orders.partners import ReadForLenders
 from nxt_domain.telemetry.partners import ReadForAggregators
@@ -29,6 +30,7 @@ class RegisterServices:
     read_fieldwork: ReadFieldwork
     read_meters: ReadMeters
     search_meter: SearchMeter
+    read_delivery_status: ReadDeliveryStatus
     update_issues: UpdateIssues
     debug_issue_check: DebugIssueCheck
     read_for_lenders: ReadForLenders

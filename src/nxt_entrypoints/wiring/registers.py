@@ -21,6 +21,7 @@ from nxt_domain.grids.use_cases.contracts import (
     ReadContracts,
     ReviseRequestedMeters,
 )
+from nxt_domain.meters.delivery import ReadDeliveryStatus
 from nxt_domain.meters.register import ReadMeters, SearchMeter
 from nxt_domain.orders.partners import ReadForLenders
 from nxt_domain.shared.clock import Clock
@@ -72,6 +73,7 @@ class Registers(containers.DeclarativeContainer):
         read_fieldwork=providers.Singleton(ReadFieldwork, begin_reading),
         read_meters=providers.Singleton(ReadMeters, begin_reading),
         search_meter=providers.Singleton(SearchMeter, begin_reading),
+        read_delivery_status=providers.Singleton(ReadDeliveryStatus, begin),
         update_issues=providers.Singleton(UpdateIssues, begin, clock=clock, has_tracker=has_tracker),
         read_for_lenders=providers.Singleton(ReadForLenders, begin_reading),
         read_for_aggregators=providers.Singleton(
