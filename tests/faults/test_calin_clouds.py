@@ -293,6 +293,7 @@ async def test_a_vendor_of_tokens_that_is_away(place: Town) -> None:
     assert record.reason.startswith("Failed to generate token because ")
     assert (record.status, record.details, record.is_final) == ("QUEUED", "outcome unknown", True)
     assert len(service.simulator.machine.made) == 2
+    assert await place.delivery_status(lost.id) == ""
     assert service.meter(V1_NUMBER)["credited_kwh_total"] == 2
 
 

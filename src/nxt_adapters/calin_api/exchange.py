@@ -32,6 +32,8 @@ DEFAULT_POLICY = CallPolicy(
 )
 """Patient, since a slow vendor must not be asked twice [DM-4], and within the 120 s of a send [DM-45]."""
 
+_QUESTION_TIMEOUT_S = 40.0
+
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _NO_EFFECT = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE})
 
@@ -118,6 +120,11 @@ async def exchange(
     except HttpFailed as failed:
         return Answer(status=failed.status, content_type=failed.content_type, body=failed.body)
     return Answer(status=reply.status, content_type=reply.headers.get("Content-Type", ""), body=reply.body)
+
+
+def question_timeout_s(policy: CallPolicy) -> float:
+    """Tell how long a call without effect may take: asking again costs nothing, and others wait behind it."""
+    return min(policy.timeout_s, _QUESTION_TIMEOUT_S)
 
 
 def system_code(failed: CallFailed) -> str | None:

@@ -198,7 +198,7 @@ async def test_dm_115_a_number_may_be_a_number(v1: CalinV1Client, vendor: Vendor
     ids=["read", "control", "write", "token"],
 )
 async def test_dm_116_polls(v1: CalinV1Client, vendor: Vendor, what: DeviceMessage, path: str) -> None:
-    """With the credentials and the number alone."""
+    """[DM-116] With the credentials and the number alone."""
     vendor.says(path, {"ResultCode": "00", "Result": {"Status": "unknown"}})
     assert await CalinV1Meters(v1).poll(attrs.evolve(what, delivery_queue_id="881")) is None
     assert vendor.calls[-1][0] == path
@@ -285,7 +285,7 @@ async def test_a_vendor_that_keeps_failing_is_left_alone(vendor: Vendor) -> None
 
 
 async def test_dm_109_a_code_of_the_vendors_is_logged_and_returned(v1: CalinV1Client, vendor: Vendor) -> None:
-    """[DM-171] With nothing of the body."""
+    """[DM-109, DM-171] With nothing of the body."""
     told = {"ResultCode": "44", "Reason": "secret words", "Result": [1]}
     vendor.says("/COMM_OnlineStatus", told)
     with capture_logs() as entries:

@@ -28,9 +28,9 @@ from tests.support.calin import (
     with_token,
 )
 
-from nxt_adapters.calin_api import CalinApiFailed
+from nxt_adapters.calin_api import DEFAULT_POLICY, CalinApiFailed
 from nxt_adapters.calin_api.v2 import CalinV2Client, CalinV2Meters, CalinV2Registry, LoginWatch
-from nxt_adapters.resilience import OutboundMetrics
+from nxt_adapters.resilience import HttpCaller, OutboundMetrics
 from nxt_domain.messaging.model import TOKEN_COMMANDS, CommandType, Device, DeviceMessage, Phase
 from nxt_domain.messaging.ports import PollFailed, SendFailed
 from nxt_domain.shared.errors import InvalidInput, UpstreamFailed
@@ -142,7 +142,7 @@ class TestTasks:
         ids=["read", "control", "write", "token"],
     )
     async def test_dm_128_polls(self, v2: CalinV2Client, vendor: Vendor, what: DeviceMessage, path: str) -> None:
-        """The id is a number again."""
+        """[DM-128] The id is a number again."""
         vendor.says(f"{TASKS}/{path}", WAITS)
         assert await CalinV2Meters(v2).poll(attrs.evolve(what, delivery_queue_id="5501")) is None
         assert vendor.calls[-1][0] == f"{TASKS}/{path}"
@@ -437,6 +437,25 @@ async def test_the_doctor_logs_in_and_asks(v2: CalinV2Client, vendor: Vendor) ->
     assert vendor.bodies(path) == [{"pageNumber": 0, "pageSize": 1, "company": "ACME"}]
     with pytest.raises(CalinApiFailed):
         await CalinV2Meters(v2).check()
+
+
+async def test_no_call_is_waited_for_too_long(
+    v2: CalinV2Client, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[DM-45] What has an effect gets nearly two minutes, questions less."""
+    limits: list[float | None] = []
+    request = HttpCaller.request
+
+    async def noted(self: Any, *parts: Any, timeout_s: float | None = None, **more: Any) -> Any:
+        limits.append(timeout_s or DEFAULT_POLICY.timeout_s)
+        return await request(self, *parts, timeout_s=timeout_s, **more)
+
+    monkeypatch.setattr(HttpCaller, "request", noted)
+    monkeypatch.setattr(v2._http.guard, "policy", DEFAULT_POLICY)
+    vendor.says(CREATE, MADE)
+    await CalinV2Meters(v2).send(message())
+    await CalinV2Meters(v2).poll(message(delivery_queue_id="1"))
+    assert limits == [5.0, 110.0, 40.0]
 
 
 @pytest.mark.parametrize("url", ["", "calin.example", "ftp://calin.example"])

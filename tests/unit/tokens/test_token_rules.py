@@ -42,10 +42,13 @@ def at(minute: int, second: int = 0) -> datetime:
         pytest.param(at(0, 0), at(1, 0), at(1, 0), id="exactly a minute"),
         pytest.param(at(0, 0), at(0, 59), at(1, 0), id="a second less"),
         pytest.param(at(90), at(0), at(91), id="last lies in the future"),
+        pytest.param(at(0), at(0, 20), at(1), id="DM-138"),
+        pytest.param(at(1), at(0, 25), at(2), id="DM-138, again"),
+        pytest.param(at(2), at(3, 5), at(3, 5), id="DM-138, later"),
     ],
 )
 def test_met_74_examples(last: datetime | None, now: datetime, issue: datetime) -> None:
-    """[REL-52] [PAY-114] The same rule."""
+    """[REL-52] [PAY-114] [DM-138] The same rule."""
     assert next_issue_time(last=last, now=now) == issue
 
 

@@ -7,7 +7,14 @@ from collections.abc import Mapping
 import structlog
 
 from nxt_adapters.calin_api.errors import CalinApiFailed
-from nxt_adapters.calin_api.exchange import DEFAULT_POLICY, Answer, Unreadable, exchange, system_code
+from nxt_adapters.calin_api.exchange import (
+    DEFAULT_POLICY,
+    Answer,
+    Unreadable,
+    exchange,
+    question_timeout_s,
+    system_code,
+)
 from nxt_adapters.calin_api.v1.settings import PLUGIN_ID, CalinV1Settings, User
 from nxt_adapters.calin_api.values import reason_of, shortened, text
 from nxt_adapters.resilience import CallFailed, CallPolicy, HttpCaller, NotReached, OutboundMetrics
@@ -43,7 +50,13 @@ class CalinV1Client:
         self._http = HttpCaller(PLUGIN_ID, policy, metrics=metrics, keep_alive=False)
 
     async def post(
-        self, operation: str, path: str, body: Mapping[str, object], *, is_simulated: bool = False
+        self,
+        operation: str,
+        path: str,
+        body: Mapping[str, object],
+        *,
+        is_question: bool = False,
+        is_simulated: bool = False,
     ) -> JsonObject:
         """Call the service.
 
@@ -51,6 +64,7 @@ class CalinV1Client:
             operation: Label of metrics, from a small fixed set.
             path: Below the base URL.
             body: The request, credentials included.
+            is_question: Whether it has no effect over there, so that less patience is enough.
             is_simulated: Whether the call is about a simulated meter, and goes to ``simulator_url`` [DM-190].
 
         Raises:
@@ -58,7 +72,8 @@ class CalinV1Client:
         """
         base = self.settings.simulator_url if is_simulated else self.settings.url
         try:
-            answer = await exchange(self._http, operation, f"{base}{path}", body)
+            limit_s = question_timeout_s(self._http.guard.policy) if is_question else None
+            answer = await exchange(self._http, operation, f"{base}{path}", body, timeout_s=limit_s)
         except CallFailed as failed:
             raise _unanswered(failed) from failed
         found = _read(answer)

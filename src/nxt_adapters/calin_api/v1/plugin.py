@@ -58,9 +58,8 @@ class CalinV1Meters(CalinV1Intake):
             PollFailed: The service gave no answer [DM-49].
         """
         try:
-            answer = await self._client.post(
-                "poll", poll_path(message), {**self._login(), "TaskNo": message.delivery_queue_id}
-            )
+            question = {**self._login(), "TaskNo": message.delivery_queue_id}
+            answer = await self._client.post("poll", poll_path(message), question, is_question=True)
         except CalinApiFailed as failed:
             raise poll_failure(failed) from failed
         return interpret(answer, message)
@@ -73,7 +72,7 @@ class CalinV1Meters(CalinV1Intake):
         """
         settings = self._client.settings
         body = credentials(settings.company, settings.maintenance)
-        answer = await self._client.post("online", "/COMM_OnlineStatus", body)
+        answer = await self._client.post("online", "/COMM_OnlineStatus", body, is_question=True)
         listed = answer.get("Result")
         if isinstance(listed, str) or not isinstance(listed, Sequence):
             raise CalinApiFailed("CALIN API-V1 answers, and lists no concentrators: does it know our maintenance user?")

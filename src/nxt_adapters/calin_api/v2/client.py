@@ -9,7 +9,14 @@ from collections.abc import Callable
 import structlog
 
 from nxt_adapters.calin_api.errors import CalinApiFailed
-from nxt_adapters.calin_api.exchange import DEFAULT_POLICY, Answer, Unreadable, exchange, system_code
+from nxt_adapters.calin_api.exchange import (
+    DEFAULT_POLICY,
+    Answer,
+    Unreadable,
+    exchange,
+    question_timeout_s,
+    system_code,
+)
 from nxt_adapters.calin_api.v2.login import Login, LoginWatch
 from nxt_adapters.calin_api.v2.pauses import pauses
 from nxt_adapters.calin_api.v2.settings import PLUGIN_ID, CalinV2Settings
@@ -111,7 +118,15 @@ class CalinV2Client:
         headers = {"Authorization": f"Bearer {token}"}
         url = f"{self.settings.url}{path}"
         try:
-            return await exchange(self._http, operation, url, body, headers=headers, repeat_unreached=not is_harmless)
+            return await exchange(
+                self._http,
+                operation,
+                url,
+                body,
+                headers=headers,
+                repeat_unreached=not is_harmless,
+                timeout_s=question_timeout_s(self._http.guard.policy) if is_harmless else None,
+            )
         except CallFailed as failed:
             is_refused_by_us = isinstance(failed, CircuitOpen | Overloaded)
             failure = CalinApiFailed(
