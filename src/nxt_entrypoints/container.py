@@ -41,6 +41,7 @@ from nxt_domain.identity.use_cases.sign_in import ConfirmLocalSession, SignIn
 from nxt_domain.messaging.use_cases.apply_event import ApplyDeviceEvent
 from nxt_domain.messaging.use_cases.changes import Workshop
 from nxt_domain.meters.use_cases.apply_delivery_events import ApplyDeliveryEvents
+from nxt_domain.meters.use_cases.command_meters import MeterCommands
 from nxt_domain.meters.use_cases.complete_top_up import CompleteTopUp
 from nxt_domain.meters.use_cases.expire_interactions import ExpireInteractions
 from nxt_domain.meters.use_cases.release_suspended import ReleaseSuspended
@@ -48,6 +49,7 @@ from nxt_domain.meters.use_cases.sweep_interactions import SweepInteractions
 from nxt_domain.meters.use_cases.top_ups import TopUpCommands
 from nxt_domain.notifications.dispatch import DispatchSms
 from nxt_domain.orders.bot_notices import TellBot
+from nxt_domain.orders.use_cases.advance_transfers import AdvanceTransfers
 from nxt_domain.orders.use_cases.export_payout import ExportPayout
 from nxt_domain.orders.use_cases.fulfil_top_up import FulfilTopUp
 from nxt_domain.orders.use_cases.gateway_events import ProcessGatewayEvents, ReceiveGatewayEvent
@@ -318,6 +320,13 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
     )
     settle_orders = providers.Singleton(SettleOrders, begin=begin, top_ups=top_ups, clock=clock, wake_ups=wake_ups)
+    advance_transfers = providers.Singleton(
+        AdvanceTransfers,
+        begin=begin,
+        commands=providers.Singleton(MeterCommands, clock=clock, makers=token_makers),
+        clock=clock,
+        wake_ups=wake_ups,
+    )
     fulfil_top_up = providers.Singleton(
         FulfilTopUp, begin=begin, top_ups=top_ups, complete=complete_top_up, clock=clock
     )

@@ -108,6 +108,8 @@ NEW_TABLES_BEYOND = {
     "internal.intent_inbox",
     "internal.secret_inbox",
     "internal.suspense_resolutions",
+    # [PAY-141]
+    "internal.credit_transfer_runs",
     # [PAY-40]
     "internal.take_over",
     "internal.take_over_remarks",

@@ -13,6 +13,7 @@ from nxt_adapters.chirpstack.ingress import ChirpStackIngress, IngressMetrics
 from nxt_adapters.memory.database import MemoryClock
 from nxt_domain.grids.pbg_connections import Cell
 from nxt_domain.grids.use_cases.metering_hardware import PbgList
+from nxt_domain.orders.credit_transfers import CreditTransfer, TransferStatus
 from nxt_domain.orders.payouts import Payout
 from nxt_domain.orders.ports import PublicView
 from nxt_domain.orders.states import OrderStatus
@@ -22,6 +23,7 @@ from nxt_domain.orders.use_cases.public_orders import InitialisedPurchase, Publi
 from nxt_domain.orders.use_cases.reverse_order import Reversed
 from nxt_domain.orders.use_cases.show_lost_revenue import LostRevenue
 from nxt_domain.orders.use_cases.show_payout import ShownPayout
+from nxt_domain.shared.money import Currency
 from nxt_domain.telemetry.model import HourlyReport, RecordedReports
 from nxt_domain.wallets.payouts import PayoutStatus
 from nxt_entrypoints.api.app import build_api
@@ -124,6 +126,17 @@ class Services:
         self.money.place_order.answer = 51
         self.money.initialise_order.answer = BegunPayment(order_id=52, public_key="FLWPUBK_TEST-1")
         self.money.reverse_order.answer = Reversed(order_id=51, entry_id=9)
+        self.money.transfer_credit.answer = CreditTransfer(
+            id=7,
+            created_at=datetime(2026, 2, 1, 6, tzinfo=UTC),
+            status=TransferStatus.PENDING,
+            amount=Decimal(600),
+            currency=Currency.NGN,
+            sender_meter_id=1,
+            receiver_meter_id=2,
+            author_id=3,
+            organization_id=9,
+        )
         self.money.show_lost_revenue.answer = LostRevenue()
         self.money.draft_payout.answer = PAYOUT
         self.money.change_payout.answer = PAYOUT

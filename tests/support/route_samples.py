@@ -132,6 +132,14 @@ SAMPLES: Mapping[str, Sample] = {
     "PUT /issues": Sample(body=[{"id": Of("issue"), "snoozed_until": "2026-04-01T00:00:00Z"}]),
     "POST /issues/debug": Sample(body={"external_reference": None}),
     "GET /meter-interactions/{id}/delivery-status": Sample(path={"id": Of("interaction")}),
+    "POST /meter-credit-transfers": Sample(
+        body={
+            "sender_meter_id": Of("meter"),
+            "receiver_meter_id": Of("other_meter"),
+            "amount": 600,
+            "currency": "NGN",
+        }
+    ),
     "GET /meters": LIST,
     "GET /meters/search": Sample(query={"search": "1"}),
     "GET /notes": LIST,

@@ -173,6 +173,7 @@ class TwoTenants:
         meter = self._meter(meter_number, connection, grid)
         organization_wallet = self.insert("wallets", organization_id=organization)
         meter_wallet = self.insert("wallets", meter_id=meter)
+        other_meter = self._meter(f"{meter_number[:-1]}9", connection, grid, meter_type="FS")
         order = self.insert(
             "orders",
             amount=1000,
@@ -207,6 +208,7 @@ class TwoTenants:
             "mppt": self._if_known("mppts", external_reference=f"M{meter_number}", external_id="1", grid_id=grid),
             "meter": meter,
             "meter_number": meter_number,
+            "other_meter": other_meter,
             "organization_wallet": organization_wallet,
             "meter_wallet": meter_wallet,
             "agent_wallet": self.insert("wallets", agent_id=agent_id),
@@ -241,9 +243,14 @@ class TwoTenants:
         )
         return interaction
 
-    def _meter(self, number: str, connection: int, grid: int) -> int:
+    def _meter(self, number: str, connection: int, grid: int, meter_type: str = "HPS") -> int:
         meter = self.insert(
-            "meters", external_reference=number, external_system="CALIN", connection_id=connection, rls_grid_id=grid
+            "meters",
+            external_reference=number,
+            external_system="CALIN",
+            connection_id=connection,
+            rls_grid_id=grid,
+            meter_type=meter_type,
         )
         session = self.insert("metering_hardware_install_sessions", meter_id=meter)
         commissioning = self.insert(

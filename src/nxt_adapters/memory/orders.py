@@ -117,6 +117,10 @@ class MemoryOrders:
         """Find a live meter by the number on its case."""
         return self._meters.get(external_reference)
 
+    async def meters_for_sale(self, meter_ids: Collection[int]) -> Mapping[int, MeterForSale]:
+        """Find live meters by id."""
+        return {meter.id: meter for meter in self._meters.values() if meter.id in meter_ids}
+
     async def open_meter_wallet(self, meter_id: int) -> int:
         """Make a meter's wallet, or find it."""
         for number, meter in self._meters.items():

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from nxt_adapters.memory.audit_chain import MemoryAuditChain
 from nxt_adapters.memory.bot import MemoryTopUpNotices
 from nxt_adapters.memory.business import MemoryBusinessFigures
+from nxt_adapters.memory.credit_transfers import MemoryCreditTransfers
 from nxt_adapters.memory.database import MemoryClock, MemoryDatabase, MemoryTransaction
 from nxt_adapters.memory.exchange_rates import MemoryReportedGrids
 from nxt_adapters.memory.grids import MemoryGridTwins
@@ -62,6 +63,7 @@ class MemoryUnitOfWork(MemoryPayments):
         self.chat_accounts = MemoryChatAccounts(database)
         self.audit_chain = MemoryAuditChain(database)
         self.meters = MemoryMeters(database)
+        self.credit_transfers = MemoryCreditTransfers(database)
         self.meter_search = MemoryMeterSearch(database)
         self.partner_register = MemoryPartnerRegister(database)
         self.interactions = MemoryInteractions(database)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, text
+from sqlalchemy import Row, bindparam, func, insert, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, INTEGER, TEXT
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -57,8 +58,7 @@ _AUTHOR = text(
     where a.id = :account_id
     """
 )
-_METER_FOR_SALE = text(
-    """
+_METERS_FOR_SALE = """
     select m.id, m.external_reference, m.meter_type, m.kwh_tariff, w.id as wallet_id, customer.id as customer_id,
         account.full_name as customer_name, grid.id as grid_id, grid.name as grid_name, org.id as organization_id,
         org.name as organization_name, grid.kwh_tariff_essential_service, grid.kwh_tariff_full_service,
@@ -73,10 +73,11 @@ _METER_FOR_SALE = text(
     left join public.metering_hardware_install_sessions session
         on session.id = m.last_metering_hardware_install_session_id
     left join public.meter_commissionings commissioning on commissioning.id = session.last_meter_commissioning_id
-    where m.external_reference = :external_reference and m.deleted_at is null
-    order by m.id limit 1
+    where {condition} and m.deleted_at is null
+    order by m.id {limit}
     """
-)
+_METER_FOR_SALE = text(_METERS_FOR_SALE.format(condition="m.external_reference = :external_reference", limit="limit 1"))
+_METERS_BY_ID = text(_METERS_FOR_SALE.format(condition="m.id = any(cast(:ids as integer[]))", limit=""))
 _OPEN_WALLET = text(
     "insert into public.wallets (meter_id, wallet_type) values (:meter_id, 'REAL') on conflict (meter_id) do nothing"
 )
@@ -163,21 +164,12 @@ class PostgresOrders:
         """Find a live meter by the number on its case."""
         parameters = {"external_reference": external_reference}
         row = (await self._connection.execute(_METER_FOR_SALE, parameters)).one_or_none()
-        if row is None:
-            return None
-        return MeterForSale(
-            id=row.id,
-            external_reference=row.external_reference,
-            wallet_id=row.wallet_id,
-            is_ready=row.customer_id is not None and row.meter_commissioning_status == "SUCCESSFUL",
-            customer_id=row.customer_id,
-            customer_name=row.customer_name,
-            grid_id=row.grid_id,
-            grid_name=row.grid_name,
-            organization_id=row.organization_id,
-            organization_name=row.organization_name,
-            tariffs=tariffs_of(row),
-        )
+        return None if row is None else _meter_for_sale(row)
+
+    async def meters_for_sale(self, meter_ids: Collection[int]) -> Mapping[int, MeterForSale]:
+        """Find live meters by id."""
+        rows = await self._connection.execute(_METERS_BY_ID, {"ids": sorted(meter_ids)})
+        return {row.id: _meter_for_sale(row) for row in rows}
 
     async def open_meter_wallet(self, meter_id: int) -> int:
         """Make a meter's wallet, or find the one that somebody else just made."""
@@ -250,3 +242,19 @@ def _changes(order: Order) -> Mapping[str, object]:
         "tariff_type": order.tariff_type,
         "settled_at": order.settled_at.isoformat() if order.settled_at else None,
     }
+
+
+def _meter_for_sale(row: Row[Any]) -> MeterForSale:
+    return MeterForSale(
+        id=row.id,
+        external_reference=row.external_reference,
+        wallet_id=row.wallet_id,
+        is_ready=row.customer_id is not None and row.meter_commissioning_status == "SUCCESSFUL",
+        customer_id=row.customer_id,
+        customer_name=row.customer_name,
+        grid_id=row.grid_id,
+        grid_name=row.grid_name,
+        organization_id=row.organization_id,
+        organization_name=row.organization_name,
+        tariffs=tariffs_of(row),
+    )

@@ -15,6 +15,7 @@ from nxt_adapters.supabase.audit import PostgresAuditTrail
 from nxt_adapters.supabase.audit_chain import PostgresAuditChain
 from nxt_adapters.supabase.business import PostgresBusinessFigures
 from nxt_adapters.supabase.chat_accounts import PostgresChatAccounts
+from nxt_adapters.supabase.credit_transfers import PostgresCreditTransfers
 from nxt_adapters.supabase.decoder_keys import PostgresDecoderKeys
 from nxt_adapters.supabase.gateway_charges import PostgresCharges
 from nxt_adapters.supabase.gateway_events import PostgresGatewayEvents
@@ -130,6 +131,11 @@ class SupabaseUnitOfWork(PostgresTransaction):
     def gateway_events(self) -> PostgresGatewayEvents:
         """The inbox of the gateway's webhooks."""
         return PostgresGatewayEvents(self.connection)
+
+    @cached_property
+    def credit_transfers(self) -> PostgresCreditTransfers:
+        """Transfers of credit between meters."""
+        return PostgresCreditTransfers(self.connection)
 
     @cached_property
     def ledger(self) -> PostgresLedger:

@@ -134,6 +134,7 @@ ACCESS: Mapping[str, Access] = {
     "POST /meter-interactions/retry": STAFF,
     "POST /meter-interactions/reconcile-suspended": ADMIN_ONLY,
     "GET /meter-interactions/{id}/delivery-status": _SELF_SERVICE,
+    "POST /meter-credit-transfers": STAFF,
     "GET /meters": STAFF,
     "POST /meters/assign-one": STAFF,
     "POST /meters/{id}/unassign": STAFF,

@@ -196,6 +196,14 @@ class Order:
         """
         return self._fail(states.REFUSED_BY_BANK, FailureCode.CHARGE_NOT_CREATED, why)
 
+    def give_up(self, code: FailureCode, message: str) -> Order:
+        """Note that the credit it books can't be moved from one meter to another (T5) [PAY-141].
+
+        Raises:
+            TransitionRefused: It was released to settle.
+        """
+        return self._fail(states.REFUSED_BY_BANK, code, message)
+
     def refuse_mismatch(self, code: FailureCode, message: str) -> Order:
         """Note that a payment of another amount or currency came in (T6).
 

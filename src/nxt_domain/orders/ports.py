@@ -137,6 +137,9 @@ class Orders(Protocol):
     async def meter_for_sale(self, external_reference: str) -> MeterForSale | None:
         """Find a live meter by the number on its case."""
 
+    async def meters_for_sale(self, meter_ids: Collection[int]) -> Mapping[int, MeterForSale]:
+        """Find live meters by id; unknown ones are left out."""
+
     async def open_meter_wallet(self, meter_id: int) -> int:
         """Make the wallet of a meter that has none, or find it, and return its id [PAY-19]."""
 

@@ -11,6 +11,7 @@ from nxt_domain.shared.idempotency import IdempotencyKeys
 from nxt_entrypoints.api import (
     chirpstack,
     connections,
+    credit_transfers,
     flutterwave,
     gateways,
     grids,
@@ -50,6 +51,7 @@ ROUTES: tuple[Route, ...] = (
     *orders.ROUTES,
     *own_order_routes.ROUTES,
     *suspense.ROUTES,
+    *credit_transfers.ROUTES,
     *people.ROUTES,
     *sign_in.ROUTES,
     *flutterwave.ROUTES,

@@ -10,6 +10,7 @@ from nxt_domain.orders.use_cases.resolve_suspense import ResolveSuspense
 from nxt_domain.orders.use_cases.reverse_order import ReverseOrder
 from nxt_domain.orders.use_cases.show_lost_revenue import ShowLostRevenue
 from nxt_domain.orders.use_cases.show_payout import ShowPayout
+from nxt_domain.orders.use_cases.transfer_credit import TransferCredit
 
 
 @attrs.frozen(kw_only=True)
@@ -24,3 +25,4 @@ class MoneyServices:
     reverse_order: ReverseOrder
     resolve_suspense: ResolveSuspense
     show_lost_revenue: ShowLostRevenue
+    transfer_credit: TransferCredit

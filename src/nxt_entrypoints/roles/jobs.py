@@ -15,6 +15,7 @@ from nxt_adapters.supabase.retention import PostgresRetention
 from nxt_domain.fieldwork.tracker import IssueTracker
 from nxt_domain.grids.news import GridNews
 from nxt_domain.orders.bot_notices import TellBot
+from nxt_domain.orders.use_cases.advance_transfers import AdvanceTransfers
 from nxt_domain.orders.use_cases.export_payout import ExportPayout
 from nxt_domain.shared.wakeups import Channel
 from nxt_entrypoints.http.operations import Probe
@@ -38,6 +39,7 @@ _log = structlog.get_logger(__name__)
 _NOTIFICATIONS_POLL_S = 2.0
 _SEALING_POLL_S = 4.0
 _money_metrics = PrometheusMoneyMetrics.of(registry)
+_TRANSFERS_POLL_S = 2.0
 
 
 async def start_jobs(process: Process, reports: ReportReceiver | None) -> None:
@@ -99,6 +101,14 @@ def _start_settlement(process: Process) -> None:
     worker = SettlementWorker(settle=container.settle_orders(), wake_ups=container.wake_ups())
     process.on_close(container.merchant_accounts().close)  # the relay's verifications ask gateways
     process.run("settlement", worker.run)
+    if process.settings.artifact.capabilities.metering.enabled:
+        process.run("credit transfers", partial(_transfer_credit, container.advance_transfers()))
+
+
+async def _transfer_credit(advance: AdvanceTransfers, stopping: asyncio.Event) -> None:
+    """Look by the clock alone: a few times a day somebody moves credit, and each step takes a meter some seconds."""
+    nobody = asyncio.Event()
+    await work_until_stopped("credit transfers", advance, woken=nobody, stopping=stopping, poll_s=_TRANSFERS_POLL_S)
 
 
 def _start_notifications(process: Process) -> None:

@@ -17,6 +17,7 @@ from nxt_domain.orders.use_cases.resolve_suspense import ResolveSuspense
 from nxt_domain.orders.use_cases.reverse_order import ReverseOrder
 from nxt_domain.orders.use_cases.show_lost_revenue import ShowLostRevenue
 from nxt_domain.orders.use_cases.show_payout import ShowPayout
+from nxt_domain.orders.use_cases.transfer_credit import TransferCredit
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
 from nxt_domain.shared.wakeups import WakeUps
@@ -56,5 +57,6 @@ class Money(containers.DeclarativeContainer):
         resolve_suspense=providers.Singleton(
             ResolveSuspense, begin=begin, placement=placement, wake_ups=wake_ups, system_wallet_id=system_wallet_id
         ),
+        transfer_credit=providers.Singleton(TransferCredit, begin=begin, placement=placement),
         reverse_order=providers.Singleton(ReverseOrder, begin=begin, clock=clock),
     )

@@ -50,7 +50,13 @@ from nxt_adapters.supabase.tables.messaging import (
     parked_events,
 )
 from nxt_adapters.supabase.tables.meters import intent_inbox, issues, meter_shadows, meter_state_events, meters
-from nxt_adapters.supabase.tables.money import meter_credit_transfers, transactions, ussd_sessions, wallets
+from nxt_adapters.supabase.tables.money import (
+    credit_transfer_runs,
+    meter_credit_transfers,
+    transactions,
+    ussd_sessions,
+    wallets,
+)
 from nxt_adapters.supabase.tables.notifications import notification_parameters, notifications
 from nxt_adapters.supabase.tables.orders import orders
 from nxt_adapters.supabase.tables.payouts import bank_accounts, banks, payouts
@@ -97,6 +103,7 @@ __all__ = [
     "banks",
     "connection_requested_meters",
     "connections",
+    "credit_transfer_runs",
     "customers",
     "dcus",
     "deployment",

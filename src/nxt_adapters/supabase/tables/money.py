@@ -13,14 +13,20 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from nxt_adapters.supabase.tables import enums
 from nxt_adapters.supabase.tables.columns import (
+    ENERGY_SOLD,
+    INSTANT,
     INSTANT_MS,
+    JSON_DOCUMENT,
     MONEY,
     NO,
+    NOW,
     ZERO,
     big_key,
+    created_at,
     created_at_ms,
     int_key,
     metadata,
@@ -118,6 +124,24 @@ meter_credit_transfers = Table(
     Index("ix_meter_credit_transfers_sender_meter_id", "sender_meter_id"),
     Index("ix_meter_credit_transfers_author_id", "author_id"),
     Index("ix_meter_credit_transfers_receiver_meter_id", "receiver_meter_id"),
+)
+
+credit_transfer_runs = Table(
+    "credit_transfer_runs",
+    metadata,
+    Column("transfer_id", Integer, ForeignKey("meter_credit_transfers.id"), primary_key=True, autoincrement=False),
+    created_at(),
+    Column("energy_kwh", ENERGY_SOLD),
+    Column("give_back_kwh", ENERGY_SOLD),
+    Column("commands", JSON_DOCUMENT, nullable=False, server_default=text("'{}'")),
+    Column("held_meter_ids", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
+    Column("is_refused", Boolean, nullable=False, server_default=NO),
+    Column("is_paid_out", Boolean, nullable=False, server_default=NO),
+    Column("look_at", INSTANT, nullable=False, server_default=NOW),
+    Column("alerted_at", INSTANT),
+    Column("finished_at", INSTANT),
+    Index("ix_credit_transfer_runs_look_at", "look_at", postgresql_where=text("finished_at is null")),
+    schema="internal",
 )
 
 ussd_sessions = Table(

@@ -91,6 +91,18 @@ class OrderPlacement:
         (stored,) = await tx.orders.add([await self._new_order(tx, draft, parties, OrderStatus.PENDING)])
         return stored
 
+    async def for_credit_transfer(self, tx: OrdersTransaction, draft: OrderDraft, transfer_id: int) -> Order:
+        """Store the order of a credit transfer between meters: ``INITIALISED`` until the credit has left [PAY-140].
+
+        Raises:
+            InvalidInput: The amount is not allowed.
+            Unprocessable: Currency, a missing link, or too much energy.
+        """
+        parties = await self._parties(tx, draft)
+        new = await self._new_order(tx, draft, parties, OrderStatus.INITIALISED, is_credit_transfer=True)
+        (stored,) = await tx.orders.add([attrs.evolve(new, meter_credit_transfer_id=transfer_id)])
+        return stored
+
     async def through_gateway(
         self, tx: OrdersTransaction, draft: OrderDraft, *, merchant: str, reference: str
     ) -> Order:
@@ -146,7 +158,13 @@ class OrderPlacement:
         return parties
 
     async def _new_order(
-        self, tx: OrdersTransaction, draft: OrderDraft, parties: Mapping[int, Party], status: OrderStatus
+        self,
+        tx: OrdersTransaction,
+        draft: OrderDraft,
+        parties: Mapping[int, Party],
+        status: OrderStatus,
+        *,
+        is_credit_transfer: bool = False,
     ) -> NewOrder:
         author = None if draft.author_id is None else await tx.orders.author(draft.author_id)
         return NewOrder(
@@ -163,5 +181,6 @@ class OrderPlacement:
                 receiver=parties[draft.receiver_wallet_id],
                 author=author,
                 platform_organization_id=self._platform_organization_id,
+                is_credit_transfer=is_credit_transfer,
             ),
         )
