@@ -25,7 +25,7 @@ from nxt_domain.shared.json import Json, JsonObject
 
 DEFAULT_POLICY = CallPolicy(
     timeout_s=110.0,
-    concurrency=64,
+    concurrency=128,
     queue_timeout_s=30.0,
     retry=RetryPolicy(attempts=3, wait_initial_s=0.5, wait_max_s=5.0, jitter_s=0.5),
     breaker=BreakerPolicy(failures=10, open_s=10.0),

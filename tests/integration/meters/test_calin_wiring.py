@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 from test_token_wiring import settings_of
+from tests.support.calin import new
 
 from nxt_adapters.calin_api import DEFAULT_POLICY
 from nxt_adapters.calin_api.v1 import CalinV1Meters, CalinV1TokenVendor
 from nxt_adapters.calin_api.v2 import CalinV2Meters, CalinV2TokenVendor
 from nxt_domain.grids.model import CommunicationProtocol
 from nxt_domain.meters.commands import plugin_of
+from nxt_entrypoints.container import Container
 from nxt_entrypoints.settings.problems import ConfigInvalid
 from nxt_entrypoints.wiring.calin import CalinClouds, clouds
-from nxt_entrypoints.wiring.metering import close_makers, plugins, token_makers
+from nxt_entrypoints.wiring.metering import close_makers, intakes, plugins, token_makers
 
 P = CommunicationProtocol
 V1 = {
@@ -112,3 +114,29 @@ async def test_pace_and_patience() -> None:
     assert services.v1._http.guard.policy == DEFAULT_POLICY
     assert services.v1._http.guard.policy.timeout_s <= 120
     assert services.v2._http.guard.policy.timeout_s == 4
+
+
+async def test_the_container_hands_them_out() -> None:
+    """[DM-174] The queue takes messages for them, the engine sends them, and top-ups get their tokens."""
+    adapters = [{"provider": "calin-v1"}, {"provider": "calin-v2"}, {"provider": "calin-lorawan"}]
+    container = Container(settings=settings_of({"deviceAdapters": adapters}, **V1, **V2))
+    ids = {"calin-api-v1", "calin-api-v2", "calin-chirpstack"}
+    assert set(container.plugins().couriers) == ids
+    assert set(container.workshop().lanes) == ids
+    makers = container.token_makers()
+    assert {protocol: maker.vendor_id for protocol, maker in makers.items()} == {
+        P.CALIN_LORAWAN: "native",
+        P.CALIN_V1: "calin-api-v1",
+        P.CALIN_V2: "calin-api-v2",
+    }
+    await container.calin_clouds().close()
+    await container.engine().dispose()
+    await container.enabled_chirpstack().close()
+
+
+def test_commands_of_operators_know_every_plugin() -> None:
+    """[DM-23] Also those that are not enabled where the command runs."""
+    known = intakes()
+    assert set(known) == {plugin_of(protocol) for protocol in P}
+    assert known["calin-api-v1"].ready_queue(new()) == "queue:calin-api-v1:dcu:7"
+    assert known["calin-api-v2"].ready_queue(new()) == "queue:calin-api-v2:dcu:7"
