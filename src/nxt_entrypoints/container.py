@@ -40,10 +40,12 @@ from nxt_domain.identity.use_cases import AuthenticateKey, AuthenticateService, 
 from nxt_domain.identity.use_cases.sign_in import ConfirmLocalSession, SignIn
 from nxt_domain.messaging.use_cases.apply_event import ApplyDeviceEvent
 from nxt_domain.messaging.use_cases.changes import Workshop
+from nxt_domain.messaging.use_cases.receive_events import ReceiveDeliveryEvent
 from nxt_domain.meters.use_cases.apply_delivery_events import ApplyDeliveryEvents
 from nxt_domain.meters.use_cases.command_meters import MeterCommands
 from nxt_domain.meters.use_cases.complete_top_up import CompleteTopUp
 from nxt_domain.meters.use_cases.expire_interactions import ExpireInteractions
+from nxt_domain.meters.use_cases.post_messages import PostMessages
 from nxt_domain.meters.use_cases.release_suspended import ReleaseSuspended
 from nxt_domain.meters.use_cases.sweep_interactions import SweepInteractions
 from nxt_domain.meters.use_cases.top_ups import TopUpCommands
@@ -158,13 +160,22 @@ class Container(containers.DeclarativeContainer):
         metrics=messaging_metrics,
     )
     apply_device_event = providers.Singleton(ApplyDeviceEvent, workshop)
+    messaging_client = providers.Singleton(metering.messaging_client, settings)
+    remote_messages = providers.Factory(metering.remote_messages, service=messaging_client, new_id=new_id)
+    messages_of = providers.Singleton(
+        metering.chosen_messages, settings, device_messages.provider, remote_messages.provider
+    )
     chirpstack_ingress = providers.Singleton(metering.chirpstack_ingress, settings)
 
     # One transaction over the relational plane.
-    unit_of_work = providers.Factory(SupabaseUnitOfWork, engine, device_messages.provider, secret_box.provider)
+    unit_of_work = providers.Factory(SupabaseUnitOfWork, engine, messages_of, secret_box.provider)
     begin = unit_of_work.provider
     reading_engine = providers.Singleton(for_reading, engine)
-    begin_reading = providers.Factory(SupabaseReading, reading_engine, device_messages.provider, read_pool).provider
+    begin_reading = providers.Factory(SupabaseReading, reading_engine, messages_of, read_pool).provider
+    receive_delivery_event = providers.Singleton(ReceiveDeliveryEvent, begin=begin, wakeups=wake_ups)
+    stand_alone_messaging = providers.Singleton(
+        metering.stand_alone_messaging, settings, receive_delivery_event, messaging_client.provider
+    )
 
     # Areas of routes.
     registers = providers.Container(
@@ -202,6 +213,9 @@ class Container(containers.DeclarativeContainer):
     top_ups = providers.Singleton(TopUpCommands, clock=clock, makers=token_makers)
     complete_top_up = providers.Singleton(
         CompleteTopUp, begin=begin, clock=clock, makers=token_makers, wakeups=wake_ups
+    )
+    post_messages = providers.Singleton(
+        PostMessages, begin=begin, service=messaging_client, clock=clock, wakeups=wake_ups
     )
     apply_delivery_events = providers.Singleton(ApplyDeliveryEvents, begin=begin, clock=clock, wakeups=wake_ups)
     release_suspended = providers.Singleton(ReleaseSuspended, begin=begin, clock=clock, wakeups=wake_ups)

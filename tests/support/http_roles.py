@@ -27,6 +27,7 @@ from nxt_domain.shared.money import Currency
 from nxt_domain.telemetry.model import HourlyReport, RecordedReports
 from nxt_domain.wallets.payouts import PayoutStatus
 from nxt_entrypoints.api.app import build_api
+from nxt_entrypoints.api.stand_alone_messaging import StandAloneMessaging
 from nxt_entrypoints.api.webhook_secrets import WebhookGuard
 from nxt_entrypoints.http.app import HttpSettings
 from nxt_entrypoints.jobs.http import build_jobs
@@ -160,6 +161,8 @@ class Services:
         self.receive_gateway_event = Verb(True)
         self.chirpstack_ingress = ChirpStackIngress(lambda: INGRESS_KEY, metrics=IngressMetrics(CollectorRegistry()))
         self.apply_device_event = Verb()
+        receive: Any = Verb()
+        self.stand_alone_messaging = StandAloneMessaging(secret=None, receive=receive, forward=None)
         self.record_hourly_reports = Reports()
         self.clock = MemoryClock()
 

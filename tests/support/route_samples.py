@@ -116,6 +116,7 @@ SAMPLES: Mapping[str, Sample] = {
         }
     ),
     "PUT /dcus/unassign/{id}": Sample(path={"id": Of("dcu")}),
+    "POST /device-messages/events": Sample(),
     "POST /flutterwave/webhook": Sample(body={}),
     "POST /flutterwave/webhook/{organizationId}": Sample(path={"organizationId": Of("organization")}, body={}),
     "POST /gateway-suspense/{entryId}/resolve": Sample(

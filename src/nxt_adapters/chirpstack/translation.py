@@ -76,7 +76,7 @@ def translate(event: str | None, body: object, *, by_shape: bool = False) -> Tra
     """
     if not isinstance(body, Mapping):
         return Translation(result=Ignored(reason="the body is no object"))
-    kind = event or (_kind_by_shape(body) if by_shape else None)
+    kind = event or (kind_by_shape(body) if by_shape else None)
     reader = _READERS.get(kind or "")
     if reader is None:
         return Translation(result=Ignored(reason="the event is of no use here"))
@@ -86,8 +86,10 @@ def translate(event: str | None, body: object, *, by_shape: bool = False) -> Tra
     return attrs.evolve(reader(body, eui), meter=eui[_DEV_EUI_PREFIX:])
 
 
-def _kind_by_shape(body: _Body) -> str | None:
-    """Tell the event by what the body has; the first match counts [DM-186]."""
+def kind_by_shape(body: object) -> str | None:
+    """Tell the event by what the body has; the first match counts [DM-186]; None: by none."""
+    if not isinstance(body, Mapping):
+        return None
     if "downlinkId" in body:
         return "txack"
     if "acknowledged" in body:

@@ -114,6 +114,7 @@ ACCESS: Mapping[str, Access] = {
     "POST /epicollect/sync-one-survey": ADMIN_ONLY,
     "POST /epicollect/sync-one-organization": ADMIN_ONLY,
     "GET /epicollect/sync": ADMIN_ONLY,
+    "POST /device-messages/events": ANYBODY,
     "POST /flutterwave/webhook": ANYBODY,
     "POST /flutterwave/webhook/{organizationId}": ANYBODY,
     "POST /gateway-suspense/{entryId}/resolve": _FINANCE,

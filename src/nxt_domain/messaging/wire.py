@@ -12,14 +12,11 @@ from nxt_domain.messaging.model import (
     DeliveryStatus,
     Device,
     DeviceEvent,
-    DeviceMessage,
     EventHalf,
     ExecutionStatus,
     FailureContext,
     FailureRecord,
     HalfKind,
-    NewMessage,
-    Phase,
     RelayNode,
     RequestData,
     Response,
@@ -36,13 +33,13 @@ T = TypeVar("T")
 def device_to_json(device: Device) -> JsonObject:
     """Write a device."""
     node = device.relay_node
-    return _present(
+    return present(
         {
             "type": device.type,
             "externalReference": device.external_reference,
             "relayNode": None
             if node is None
-            else _present(
+            else present(
                 {"id": node.id, "externalReference": node.external_reference, "snr": node.snr, "rssi": node.rssi}
             ),
         }
@@ -66,10 +63,10 @@ def device_from_json(value: object) -> Device:
 
 def _relay_node(source: Mapping[str, object]) -> RelayNode:
     return RelayNode(
-        id=_optional(source.get("id"), _integer, "device.relayNode.id"),
-        external_reference=_optional(source.get("externalReference"), text_of, "device.relayNode.externalReference"),
-        snr=_optional(source.get("snr"), _number, "device.relayNode.snr"),
-        rssi=_optional(source.get("rssi"), _number, "device.relayNode.rssi"),
+        id=optional(source.get("id"), integer_of, "device.relayNode.id"),
+        external_reference=optional(source.get("externalReference"), text_of, "device.relayNode.externalReference"),
+        snr=optional(source.get("snr"), number_of, "device.relayNode.snr"),
+        rssi=optional(source.get("rssi"), number_of, "device.relayNode.rssi"),
     )
 
 
@@ -80,8 +77,8 @@ def request_data_to_json(request: RequestData, *, with_token: bool = True) -> Js
         case SetDate(year=year, month=month, day=day):
             payload = {"year": year, "month": month, "day": day}
         case SetTime(hour=hour, minute=minute, second=second):
-            payload = _present({"hour": hour, "minute": minute, "second": second})
-    return _present({"token": request.token if with_token else None, "payload": payload})
+            payload = present({"hour": hour, "minute": minute, "second": second})
+    return present({"token": request.token if with_token else None, "payload": payload})
 
 
 def request_data_from_json(value: object) -> RequestData:
@@ -93,13 +90,13 @@ def request_data_from_json(value: object) -> RequestData:
     source = object_of(value, "requestData")
     payload = source.get("payload")
     return RequestData(
-        token=_optional(source.get("token"), text_of, "requestData.token"),
+        token=optional(source.get("token"), text_of, "requestData.token"),
         payload=None if payload is None else _clock_payload(object_of(payload, "requestData.payload")),
     )
 
 
 def _clock_payload(source: Mapping[str, object]) -> SetDate | SetTime:
-    parts = {name: _integer(value, f"requestData.payload.{name}") for name, value in source.items()}
+    parts = {name: integer_of(value, f"requestData.payload.{name}") for name, value in source.items()}
     kind = SetDate if "year" in parts else SetTime
     try:
         return kind(**parts)
@@ -107,56 +104,9 @@ def _clock_payload(source: Mapping[str, object]) -> SetDate | SetTime:
         raise InvalidInput("requestData.payload is neither a date nor a time") from error
 
 
-def new_message_from_json(value: object) -> NewMessage:
-    """Read the body of an enqueue request [DM-144].
-
-    Raises:
-        InvalidInput: It is not of that shape.
-    """
-    source = object_of(value, "message")
-    phase, request = source.get("phase"), source.get("requestData")
-    return NewMessage(
-        command_type=word_of(CommandType, source.get("commandType"), "commandType"),
-        priority=_number(source.get("priority"), "priority"),
-        plugin_id=text_of(source.get("pluginId"), "pluginId"),
-        device=device_from_json(source.get("device")),
-        request_data=None if request is None else request_data_from_json(request),
-        phase=None if phase is None else word_of(Phase, phase, "phase"),
-        network_id=_optional(source.get("networkId"), _integer, "networkId"),
-        correlation_id=_optional(source.get("correlationId"), text_of, "correlationId"),
-    )
-
-
-def new_message_to_json(message: NewMessage | DeviceMessage, *, with_token: bool = True) -> JsonObject:
-    """Write what is asked of the queue: the body of an enqueue request."""
-    request = message.request_data
-    whole = {
-        "commandType": message.command_type.value,
-        "priority": int(message.priority) if message.priority.is_integer() else message.priority,
-        "pluginId": message.plugin_id,
-        "requestData": None if request is None else request_data_to_json(request, with_token=with_token),
-        "phase": None if message.phase is None else message.phase.value,
-        "correlationId": message.correlation_id,
-        "device": device_to_json(message.device),
-    }
-    return {**_present(whole), "networkId": message.network_id}
-
-
-def message_to_json(message: DeviceMessage) -> JsonObject:
-    """Write a live message as lookups show it; what is internal stays inside [DM-145, DM-146]."""
-    return {
-        "id": message.id,
-        **new_message_to_json(message),
-        "deliveryQueueId": message.delivery_queue_id,
-        "deliveryStatus": message.delivery_status.value,
-        "retryCount": message.retry_count,
-        "failureHistory": [failure_to_json(record) for record in message.failure_history],
-    }
-
-
 def failure_to_json(record: FailureRecord) -> JsonObject:
     """Write an entry of a failure history [DM-56]."""
-    return _present(
+    return present(
         {
             "timestamp": iso_millis(record.timestamp),
             "status": record.status.value,
@@ -185,14 +135,14 @@ def _failure_record(source: Mapping[str, object]) -> FailureRecord:
         status=word_of(DeliveryStatus, source.get("status"), "failureHistory.status"),
         reason=text_of(source.get("reason"), "failureHistory.reason"),
         error_code=_error_code(source.get("errorCode")),
-        details=_optional(source.get("details"), text_of, "failureHistory.details"),
+        details=optional(source.get("details"), text_of, "failureHistory.details"),
         is_final=source.get("isFinal") is True,
     )
 
 
 def response_to_json(response: Response) -> JsonObject:
     """Write a device's answer; exact numbers become JSON numbers."""
-    return _present({"status": response.status.value, "data": None if response.data is None else _plain(response.data)})
+    return present({"status": response.status.value, "data": None if response.data is None else _plain(response.data)})
 
 
 def response_from_json(value: object) -> Response:
@@ -211,7 +161,7 @@ def response_from_json(value: object) -> Response:
 
 def event_to_json(event: DeviceEvent) -> JsonObject:
     """Write a normalised event, as parked ones are stored [DM 2.5]."""
-    return _present(
+    return present(
         {
             "deliveryQueueId": event.delivery_queue_id,
             "deliveryStatus": event.delivery_status.value,
@@ -232,9 +182,9 @@ def event_from_json(value: object) -> DeviceEvent:
     """
     source = object_of(value, "event")
     response, failure = source.get("response"), source.get("failureContext")
-    command = _optional(source.get("commandType"), text_of, "commandType")
+    command = optional(source.get("commandType"), text_of, "commandType")
     return DeviceEvent(
-        delivery_queue_id=_optional(source.get("deliveryQueueId"), text_of, "deliveryQueueId"),
+        delivery_queue_id=optional(source.get("deliveryQueueId"), text_of, "deliveryQueueId"),
         delivery_status=word_of(DeliveryStatus, source.get("deliveryStatus"), "deliveryStatus"),
         command_type=None if command is None else word_of(CommandType, command, "commandType"),
         device=device_from_json(source.get("device")),
@@ -246,7 +196,7 @@ def event_from_json(value: object) -> DeviceEvent:
 
 def half_to_json(half: EventHalf) -> JsonObject:
     """Write what a half holds beside its kind and deduplication id."""
-    return _present(
+    return present(
         {
             "deliveryQueueId": half.delivery_queue_id,
             "device": device_to_json(half.device),
@@ -268,7 +218,7 @@ def half_from_json(kind: HalfKind, deduplication_id: str, value: object) -> Even
         kind=kind,
         deduplication_id=deduplication_id,
         device=device_from_json(source.get("device")),
-        delivery_queue_id=_optional(source.get("deliveryQueueId"), text_of, "deliveryQueueId"),
+        delivery_queue_id=optional(source.get("deliveryQueueId"), text_of, "deliveryQueueId"),
         response=None if response is None else response_from_json(response),
         failure=None if failure is None else _failure_context_from_json(failure),
     )
@@ -277,7 +227,7 @@ def half_from_json(kind: HalfKind, deduplication_id: str, value: object) -> Even
 def _failure_context_to_json(failure: FailureContext | None) -> Json:
     if failure is None:
         return None
-    return _present(
+    return present(
         {
             "reason": failure.reason,
             "errorCode": failure.error_code,
@@ -292,7 +242,7 @@ def _failure_context_from_json(value: object) -> FailureContext:
     return FailureContext(
         reason=text_of(source.get("reason"), "failureContext.reason"),
         error_code=_error_code(source.get("errorCode")),
-        details=_optional(source.get("details"), text_of, "failureContext.details"),
+        details=optional(source.get("details"), text_of, "failureContext.details"),
         skip_retry=source.get("skipRetry") is True,
     )
 
@@ -349,7 +299,12 @@ def _error_code(value: object) -> int | str | None:
     raise InvalidInput("errorCode must be a number or a string")
 
 
-def _integer(value: object, path: str) -> int:
+def integer_of(value: object, path: str) -> int:
+    """Take a whole JSON number.
+
+    Raises:
+        InvalidInput: It is something else.
+    """
     if isinstance(value, Decimal) and value == value.to_integral_value():
         return int(value)  # 5.0 is whole, however it is written
     if isinstance(value, bool) or not isinstance(value, int):
@@ -357,17 +312,24 @@ def _integer(value: object, path: str) -> int:
     return value
 
 
-def _number(value: object, path: str) -> float:
+def number_of(value: object, path: str) -> float:
+    """Take a JSON number.
+
+    Raises:
+        InvalidInput: It is something else.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise InvalidInput(f"{path} must be a number")
     return float(value)
 
 
-def _optional(value: object, read: Callable[[object, str], T], path: str) -> T | None:
+def optional(value: object, read: Callable[[object, str], T], path: str) -> T | None:
+    """Read a value, if there is one."""
     return None if value is None else read(value, path)
 
 
-def _present(members: Mapping[str, Json]) -> JsonObject:
+def present(members: Mapping[str, Json]) -> JsonObject:
+    """Leave absent members out."""
     return {name: value for name, value in members.items() if value is not None}
 
 

@@ -12,6 +12,7 @@ from nxt_entrypoints.api import (
     chirpstack,
     connections,
     credit_transfers,
+    device_messages,
     flutterwave,
     gateways,
     grids,
@@ -56,6 +57,7 @@ ROUTES: tuple[Route, ...] = (
     *sign_in.ROUTES,
     *flutterwave.ROUTES,
     *chirpstack.ROUTES,
+    *device_messages.ROUTES,
 )
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import attrs
 
 from nxt_adapters.chirpstack.settings import PLUGIN_ID
+from nxt_adapters.chirpstack.translation import kind_by_shape
+from nxt_domain.shared.json import Json
 from nxt_entrypoints.api.services import ApiServices
 from nxt_entrypoints.http.routes import LARGE_MAX_BODY, Guard, Route, route
 
@@ -32,6 +36,10 @@ class EventQuery:
 )
 async def calin(query: EventQuery, body: object, services: ApiServices) -> None:
     """Answers when the event's effect is durable; events of no use are ignored, and counted."""
+    forward = services.stand_alone_messaging.forward
+    if forward is not None:
+        await forward(PLUGIN_ID, query.event or kind_by_shape(body), cast("Json", body))
+        return
     news = services.chirpstack_ingress.ingest(query.event, body, by_shape=True)
     if news is not None:
         await services.apply_device_event(PLUGIN_ID, news)

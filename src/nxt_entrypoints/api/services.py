@@ -13,6 +13,7 @@ from nxt_entrypoints.api.own_orders import VerifyOwnOrder
 from nxt_entrypoints.api.people_services import PeopleServices
 from nxt_entrypoints.api.register_services import RegisterServices
 from nxt_entrypoints.api.site_services import SiteServices
+from nxt_entrypoints.api.stand_alone_messaging import StandAloneMessaging
 from nxt_entrypoints.api.webhook_secrets import WebhookGuard
 
 
@@ -62,6 +63,10 @@ class ApiServices(Protocol):
     @property
     def chirpstack_ingress(self) -> ChirpStackIngress:
         """Reads what the network server posts."""
+
+    @property
+    def stand_alone_messaging(self) -> StandAloneMessaging:
+        """Device messaging in a process of its own."""
 
     @property
     def apply_device_event(self) -> ApplyDeviceEvent:

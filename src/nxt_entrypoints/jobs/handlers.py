@@ -12,15 +12,17 @@ from nxt_domain.fieldwork.issues import TICKET_CLOSABLE
 from nxt_domain.fieldwork.tracker import CLOSABLE, IssueTracker
 from nxt_domain.grids.news import GRID_STATE, GridNews
 from nxt_domain.messaging.events import DELIVERY_EVENT, delivery_event_from_payload
+from nxt_domain.messaging.remote import DEVICE_MESSAGE, posted_command
 from nxt_domain.meters.news import HOURLY_REPORT, SOCKET_EVENT, TOP_UP_COMMAND
 from nxt_domain.meters.use_cases.apply_delivery_events import ApplyDeliveryEvents
+from nxt_domain.meters.use_cases.post_messages import PostMessages
 from nxt_domain.orders.bot_notices import BOT_NOTICE, BotStatus, TellBot
 from nxt_domain.orders.payouts import PAYOUT_BOOKKEEPING, PAYOUT_DRAFT
 from nxt_domain.orders.suspense import GATEWAY_REFUND
 from nxt_domain.orders.use_cases.gateway_events import GATEWAY_EVENT, ProcessGatewayEvents
 from nxt_domain.orders.ussd import USSD_CHARGE
 from nxt_domain.shared.alerts import ALERT
-from nxt_domain.shared.errors import InvalidInput, NotFound
+from nxt_domain.shared.errors import InvalidInput, NotFound, Unavailable
 from nxt_domain.shared.outbox import ClaimedTask
 from nxt_domain.shared.realtime import Realtime
 from nxt_domain.shared.wakeups import Channel
@@ -84,6 +86,7 @@ class Handlers:
         forwards_reports: Whether hourly reports are passed on at all (R6).
         tracker: For ``TICKET_CLOSABLE``; None: nobody is told.
         grid_news: For ``GRID_STATE``; None: nobody is told.
+        post_messages: For ``DEVICE_MESSAGE``; None: device messages are embedded, and there are no such tasks.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class Handlers:
         forwards_reports: bool,
         tracker: IssueTracker | None = None,
         grid_news: GridNews | None = None,
+        post_messages: PostMessages | None = None,
     ) -> None:
         self._apply_delivery_events = apply_delivery_events
         self._process_gateway_events = process_gateway_events
@@ -114,11 +118,19 @@ class Handlers:
         self._forwards_reports = forwards_reports
         self._tracker = tracker
         self._grid_news = grid_news
+        self._post_messages = post_messages
 
     def lanes(self) -> Sequence[Lane]:
         """One lane per kind, so that a slow effect holds up no other."""
         return (
             Lane(kind=DELIVERY_EVENT, handle=self.delivery_events, batch=100, delay=timedelta(seconds=1)),
+            Lane(
+                kind=DEVICE_MESSAGE,
+                handle=self.device_messages,
+                batch=20,
+                delay=timedelta(seconds=1),
+                channel=Channel.OUTBOX if self._post_messages is None else Channel.MESSAGING,
+            ),
             Lane(kind=GATEWAY_EVENT, handle=self.gateway_events, batch=20, channel=Channel.GATEWAY_EVENTS),
             Lane(kind=TOP_UP_COMMAND, handle=self.top_up, batch=1),
             Lane(kind=USSD_CHARGE, handle=self.ussd_charge, batch=1),
@@ -140,6 +152,12 @@ class Handlers:
             _log.warning("a meter that is not known has spoken", module="messaging", meter=number)
         for gateway in unknown.gateways:
             _log.warning("a gateway that is not known has heard a meter", module="messaging", gateway=gateway)
+
+    async def device_messages(self, tasks: Sequence[ClaimedTask]) -> None:
+        """Bring commands to stand-alone device messaging, some at a time; they are tried for ever [R56]."""
+        if self._post_messages is None:  # the mode was changed before all of them had gone
+            raise Unavailable("Commands wait for stand-alone device messaging, and DEVICE_MESSAGING_URL is not set")
+        await self._post_messages([posted_command(task.dedupe_key, task.payload) for task in tasks])
 
     async def gateway_events(self, tasks: Sequence[ClaimedTask]) -> None:
         """Verify what the payment gateway said."""

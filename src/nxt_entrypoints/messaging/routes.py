@@ -10,12 +10,12 @@ from typing import Protocol
 
 import attrs
 
+from nxt_domain.messaging.messages_wire import message_to_json, new_message_from_json, new_message_to_json
 from nxt_domain.messaging.mint import TokenOrder
 from nxt_domain.messaging.model import CommandType
 from nxt_domain.messaging.ports import MessagingMetrics
 from nxt_domain.messaging.use_cases.apply_event import ApplyDeviceEvent
 from nxt_domain.messaging.use_cases.commands import Commands
-from nxt_domain.messaging.wire import message_to_json, new_message_from_json, new_message_to_json
 from nxt_domain.shared.errors import InvalidInput, NotFound, Unavailable
 from nxt_domain.shared.json import Json, JsonObject
 from nxt_domain.shared.secrets import SecretText

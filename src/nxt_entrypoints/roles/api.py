@@ -20,13 +20,14 @@ from nxt_entrypoints.api.own_orders import VerifyOwnOrder
 from nxt_entrypoints.api.people_services import PeopleServices
 from nxt_entrypoints.api.register_services import RegisterServices
 from nxt_entrypoints.api.site_services import SiteServices
+from nxt_entrypoints.api.stand_alone_messaging import StandAloneMessaging
 from nxt_entrypoints.api.webhook_secrets import WebhookGuard
 from nxt_entrypoints.container import Container
 from nxt_entrypoints.http.guards import Gate
 from nxt_entrypoints.http.rate_limit import ValkeyRateLimiter
 from nxt_entrypoints.roles.base import Process, registry
 from nxt_entrypoints.settings.roles import Role
-from nxt_entrypoints.wiring import people
+from nxt_entrypoints.wiring import metering, people
 
 
 class ContainerServices:
@@ -95,6 +96,11 @@ class ContainerServices:
         return self._container.chirpstack_ingress()
 
     @cached_property
+    def stand_alone_messaging(self) -> StandAloneMessaging:
+        """See ``ApiServices``."""
+        return self._container.stand_alone_messaging()
+
+    @cached_property
     def apply_device_event(self) -> ApplyDeviceEvent:
         """See ``ApiServices``."""
         return self._container.apply_device_event()
@@ -134,6 +140,8 @@ async def start_api(process: Process) -> None:
     process.on_close(container.provisioning_role().close)
     if settings.artifact.capabilities.production.enabled:
         process.on_close(container.vrm().close)
+    if metering.is_stand_alone(settings):
+        process.on_close(container.messaging_client().close)
     process.on_close(container.background().finish)
     app = build_api(
         ContainerServices(container),

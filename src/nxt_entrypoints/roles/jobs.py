@@ -14,6 +14,7 @@ from nxt_adapters.supabase.money_watch import PostgresMoneyWatch
 from nxt_adapters.supabase.retention import PostgresRetention
 from nxt_domain.fieldwork.tracker import IssueTracker
 from nxt_domain.grids.news import GridNews
+from nxt_domain.meters.use_cases.post_messages import PostMessages
 from nxt_domain.orders.bot_notices import TellBot
 from nxt_domain.orders.use_cases.advance_transfers import AdvanceTransfers
 from nxt_domain.orders.use_cases.export_payout import ExportPayout
@@ -50,7 +51,8 @@ async def start_jobs(process: Process, reports: ReportReceiver | None) -> None:
         reports: A telemetry role in the same process; None: it is called over HTTP.
     """
     capabilities = process.settings.artifact.capabilities
-    figures = [_start_engine(process)] if capabilities.metering.enabled else []
+    is_embedded = not metering.is_stand_alone(process.settings)
+    figures = [_start_engine(process)] if capabilities.metering.enabled and is_embedded else []
     if capabilities.payments.enabled:
         _start_settlement(process)
         figures.append(partial(_money_metrics.read, PostgresMoneyWatch(process.container.engine())))
@@ -142,6 +144,13 @@ def _tracker(process: Process) -> IssueTracker | None:
     return tracker
 
 
+def _post_messages(process: Process) -> PostMessages | None:
+    if not metering.is_stand_alone(process.settings):
+        return None
+    process.on_close(process.container.messaging_client().close)
+    return process.container.post_messages()
+
+
 def _grid_news(process: Process) -> GridNews | None:
     news = process.container.grid_news()
     if news is not None:
@@ -185,6 +194,7 @@ def _start_relay(process: Process, reports: ReportReceiver | None) -> None:
         forwards_reports=process.settings.jobs_enabled,
         tracker=_tracker(process),
         grid_news=_grid_news(process),
+        post_messages=_post_messages(process),
     )
     relay = OutboxRelay(
         queue=container.outbox_queue(),

@@ -105,6 +105,8 @@ def _environment_problems(env: Environment, wanted: Sequence[Demand], roles: Seq
         if name in asked or (item.need is Need.OPTIONAL and item.roles & set(roles)):
             yield env.malformed_problem(name)
     yield from malformed_groups(env, asked)
+    if env.is_set("DEVICE_MESSAGING_URL") and Role.API in roles and not env.is_set("DEVICE_MESSAGING_WEBHOOK_SECRET"):
+        yield env.missing("DEVICE_MESSAGING_WEBHOOK_SECRET", "DEVICE_MESSAGING_URL is set: its events are signed")
     plain = str(env.values.get("VICTRON_MQTT_URL", "")).startswith("mqtt://")
     if plain and env.value("NXT_ENV") == "production" and {Role.JOBS, Role.TELEMETRY} & set(roles):
         yield Problem("env", "VICTRON_MQTT_URL", "has to be mqtts:// in production (R32)")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.calin_api.v1 import CalinV1Intake
 from nxt_adapters.calin_api.v2 import CalinV2Intake
@@ -14,16 +16,23 @@ from nxt_adapters.chirpstack import (
     ChirpStackNetworkServer,
     ChirpStackSettings,
 )
+from nxt_adapters.device_messaging import DeviceMessagingClient, DeviceMessagingSettings
 from nxt_adapters.nxt_sts import NxtStsSettings, NxtStsVendor
+from nxt_adapters.supabase.outbox import PostgresOutbox
+from nxt_adapters.supabase.unit_of_work import MessagesOf
+from nxt_adapters.supabase.waiting_commands import PostgresWaitingCommands
 from nxt_domain.grids.model import CommunicationProtocol
 from nxt_domain.messaging.plugins import PluginSet
 from nxt_domain.messaging.ports import Intake, PushPlugin
+from nxt_domain.messaging.remote import MessagingService, RemoteDeviceMessages
 from nxt_domain.messaging.tuning import DeliveryPolicy
+from nxt_domain.messaging.use_cases.receive_events import ReceiveDeliveryEvent
 from nxt_domain.meters.use_cases.top_ups import TokenMakers
 from nxt_domain.tokens.native import NativeTokenMaker
 from nxt_domain.tokens.ports import LocalTokenMaker, TokenVendor
 from nxt_domain.tokens.sts import BaseDate
 from nxt_domain.tokens.test_vendor import TestTokenMaker
+from nxt_entrypoints.api.stand_alone_messaging import StandAloneMessaging, forwarding
 from nxt_entrypoints.settings import adapters
 from nxt_entrypoints.settings.artifact import DeviceAdapter
 from nxt_entrypoints.settings.policy import call_policy
@@ -74,10 +83,53 @@ def intakes() -> Mapping[str, Intake]:
     return {intake.plugin_id: intake for intake in known}
 
 
+def is_stand_alone(settings: Settings) -> bool:
+    """Whether device messages live in a service of their own [DM-2]."""
+    return settings.has("DEVICE_MESSAGING_URL")
+
+
+def messaging_client(settings: Settings) -> DeviceMessagingClient:
+    """Build the client of that service."""
+    key = settings.text_or_none("DEVICE_MESSAGING_API_KEY") or ""
+    return DeviceMessagingClient(DeviceMessagingSettings(url=settings.text("DEVICE_MESSAGING_URL"), api_key=key))
+
+
+def remote_messages(
+    connection: AsyncConnection, *, service: MessagingService, new_id: Callable[[], str]
+) -> RemoteDeviceMessages:
+    """Open the adopter's side of the service in a transaction."""
+    return RemoteDeviceMessages(
+        outbox=PostgresOutbox(connection),
+        waiting=PostgresWaitingCommands(connection),
+        service=service,
+        new_id=new_id,
+    )
+
+
+def chosen_messages(settings: Settings, embedded: MessagesOf, remote: MessagesOf) -> MessagesOf:
+    """Choose where commands go."""
+    return remote if is_stand_alone(settings) else embedded
+
+
+def stand_alone_messaging(
+    settings: Settings, receive: ReceiveDeliveryEvent, client: Callable[[], DeviceMessagingClient]
+) -> StandAloneMessaging:
+    """Tell the API role's routes about the service; without it they pass nothing on and believe nothing."""
+    ingress_key = settings.text_or_none("CHIRPSTACK_INGRESS_KEY")
+    is_there = is_stand_alone(settings)
+    return StandAloneMessaging(
+        secret=settings.text_or_none("DEVICE_MESSAGING_WEBHOOK_SECRET") if is_there else None,
+        receive=receive,
+        forward=forwarding(client(), ingress_key) if is_there else None,
+    )
+
+
 def uses_chirpstack(settings: Settings) -> bool:
-    """Whether the artifact enables meters behind ChirpStack."""
+    """Whether this process speaks to ChirpStack: its meters are enabled, and their messages embedded."""
     metering = settings.artifact.capabilities.metering
-    return metering.enabled and any(adapter.provider in _CHIRPSTACK_IDS for adapter in metering.device_adapters)
+    if not metering.enabled or is_stand_alone(settings):
+        return False
+    return any(adapter.provider in _CHIRPSTACK_IDS for adapter in metering.device_adapters)
 
 
 def delivery_policy(settings: Settings) -> DeliveryPolicy:

@@ -47,11 +47,14 @@ async def hand_over(tx: MetersTransaction, pairs: Iterable[_Pair], now: datetime
         if len(ordered) > 1:
             # Nothing was stored. Rare: who is refused is found by trying each alone.
             return [refused for pair in ordered for refused in await hand_over(tx, [pair], now)]
-        return [await _refused(tx, ordered[0][0], refusal, now)]
+        return [await refused_hand_over(tx, ordered[0][0], refusal, now)]
     return ()
 
 
-async def _refused(tx: MetersTransaction, interaction: Interaction, why: DomainError, now: datetime) -> Interaction:
+async def refused_hand_over(
+    tx: MetersTransaction, interaction: Interaction, why: DomainError, now: datetime
+) -> Interaction:
+    """End an interaction that the delivery layer does not take [MET-80, DM-176]; a paid one alerts people."""
     record = InteractionFailure(
         timestamp=now, status=interaction.status, reason=why.message, code=why.code, is_final=True
     )

@@ -105,8 +105,9 @@ CALLS = (
 )
 
 MESSAGING = (
-    variable("DEVICE_MESSAGING_API_KEY", "", _OPT, "stand-alone messaging: key of its command routes", secret=True),
-    variable("DEVICE_MESSAGING_WEBHOOK_SECRET", "", _OPT, "stand-alone messaging: signs its events", secret=True),
+    variable("DEVICE_MESSAGING_URL", "AJ", _OPT, "stand-alone messaging: its base URL; unset: it is embedded", Url()),
+    variable("DEVICE_MESSAGING_API_KEY", "AJ", _OPT, "stand-alone messaging: key of its command routes", secret=True),
+    variable("DEVICE_MESSAGING_WEBHOOK_SECRET", "A", _OPT, "stand-alone messaging: signs its events", secret=True),
     variable("DEVICE_MESSAGING_DATABASE_URL", "", _OPT, "`nxt messaging`: its database", _POSTGRES, secret=True),
     variable("DEVICE_MESSAGING_CONFIG_JSON", "", _OPT, "`nxt messaging`: its document, as JSON"),
     variable("DEVICE_MESSAGING_CONFIG_URL", "", _OPT, "`nxt messaging`: address of its document", Url()),
