@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from nxt_adapters.gotrue.sessions import GoTrueSessions
+from nxt_adapters.internal.device_data_sink import DeviceDataSink
 from nxt_adapters.internal.hardware_imports import ProvisioningRole
 from nxt_adapters.internal.hourly_reports import TelemetryRole
 from nxt_adapters.socketio.realtime import SocketIoRealtime
@@ -178,6 +179,11 @@ class Container(containers.DeclarativeContainer):
     )
 
     # Areas of routes.
+    device_data_sink = providers.Singleton(
+        DeviceDataSink,
+        base_url=settings.provided.text_or_none.call("YETI_API"),
+        internal_key=settings.provided.text_or_none.call("INTERNAL_API_KEY"),
+    )
     registers = providers.Container(
         Registers,
         begin=begin,
@@ -205,6 +211,7 @@ class Container(containers.DeclarativeContainer):
         provisioning_role=provisioning_role,
         background=background,
         job_leases=job_leases,
+        sensor_readings=device_data_sink,
         site_devices=providers.Singleton(VrmSiteDevices, vrm),
     )
 

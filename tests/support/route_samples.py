@@ -89,6 +89,10 @@ SAMPLES: Mapping[str, Sample] = {
     ),
     "GET /auth/v1/user": Sample(),
     "POST /auth/v1/logout": Sample(),
+    "POST /chirpstack/acrel": Sample(
+        body={"deviceInfo": {"devEui": "24e124136d000001"}, "object": {"data": {"EPa": 1}}}
+    ),
+    "POST /chirpstack/milesight": Sample(body={"deviceInfo": {"devEui": "24e124136d000001"}, "object": {"co2": 400}}),
     "POST /chirpstack/calin": Sample(query={"event": "up"}, body={}),
     "GET /connections": LIST,
     "POST /connections": Sample(body={**_CONNECTION, "customer_id": Of("customer")}),

@@ -34,6 +34,7 @@ from nxt_adapters.memory.payouts import MemoryPayouts
 from nxt_adapters.memory.people import MemoryAccountRegister, MemoryChatAccounts
 from nxt_adapters.memory.plugins import StubPull, StubPush
 from nxt_adapters.memory.revenue import MemoryMails, MemoryRevenueFigures
+from nxt_adapters.memory.sensors import MemorySensors
 from nxt_adapters.memory.tenant import MemoryTenantRepositories
 from nxt_adapters.memory.tokens import MemoryDecoderKeys, MemoryTokenIssues
 from nxt_adapters.memory.wakeups import MemoryWakeUps
@@ -80,6 +81,7 @@ class MemoryUnitOfWork(MemoryPayments):
         self.mails = MemoryMails(database)
         self.revenue_figures = MemoryRevenueFigures(database)
         self.messages = messages_of(self)
+        self.sensors = MemorySensors(database)
         self.message_journal = MemoryMessageJournal(database)
 
     def within(self, scope: Scope) -> MemoryTenantRepositories:

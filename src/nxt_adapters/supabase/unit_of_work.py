@@ -36,6 +36,7 @@ from nxt_adapters.supabase.payouts import PostgresPayouts
 from nxt_adapters.supabase.reads import ReadPool
 from nxt_adapters.supabase.reported_grids import PostgresReportedGrids
 from nxt_adapters.supabase.revenue import PostgresRevenueFigures
+from nxt_adapters.supabase.sensors import PostgresSensors
 from nxt_adapters.supabase.session import ReadingSession, Session, TransactionSession
 from nxt_adapters.supabase.settlements import PostgresSettlementFailures, PostgresSettlements
 from nxt_adapters.supabase.state_events import PostgresStateEvents
@@ -246,6 +247,11 @@ class SupabaseUnitOfWork(PostgresTransaction):
     def messages(self) -> DeviceMessages:
         """The durable queue of device messages."""
         return self._messages_of(self.connection)
+
+    @cached_property
+    def sensors(self) -> PostgresSensors:
+        """Sensors of sites."""
+        return PostgresSensors(self.connection)
 
     @cached_property
     def message_journal(self) -> PostgresMessageJournal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import attrs
 
@@ -11,6 +11,9 @@ from nxt_adapters.chirpstack.translation import kind_by_shape
 from nxt_domain.shared.json import Json
 from nxt_entrypoints.api.services import ApiServices
 from nxt_entrypoints.http.routes import LARGE_MAX_BODY, Guard, Route, route
+
+if TYPE_CHECKING:
+    from nxt_domain.shared.json import Json
 
 
 @attrs.frozen(kw_only=True)
@@ -45,4 +48,36 @@ async def calin(query: EventQuery, body: object, services: ApiServices) -> None:
         await services.apply_device_event(PLUGIN_ID, news)
 
 
-ROUTES: tuple[Route, ...] = (calin,)
+@route(
+    "POST",
+    "/chirpstack/acrel",
+    guard=Guard.USER_OR_KEY,
+    ingress=True,
+    summary="Take a reading of an Acrel energy meter from the LoRaWAN network server",
+    tags=("webhooks",),
+    max_body=LARGE_MAX_BODY,
+    capability="production",
+    errors={404: "No such device."},
+)
+async def acrel(body: object, services: ApiServices) -> None:
+    """Logged, kept as the device's last values, and passed on to the telemetry role after the answer."""
+    await services.sites.sensor_events.acrel(cast("Json", body))
+
+
+@route(
+    "POST",
+    "/chirpstack/milesight",
+    guard=Guard.USER_OR_KEY,
+    ingress=True,
+    summary="Take a reading of a Milesight sensor from the LoRaWAN network server",
+    tags=("webhooks",),
+    max_body=LARGE_MAX_BODY,
+    capability="production",
+    errors={404: "No such device."},
+)
+async def milesight(body: object, services: ApiServices) -> None:
+    """Logged, and passed on to the telemetry role after the answer."""
+    await services.sites.sensor_events.milesight(cast("Json", body))
+
+
+ROUTES: tuple[Route, ...] = (calin, acrel, milesight)

@@ -10,6 +10,7 @@ from nxt_domain.grids.use_cases.metering_hardware import DownloadPbgConnections,
 from nxt_domain.grids.use_cases.read_grids import ReadGrids
 from nxt_domain.grids.use_cases.read_infrastructure import ReadInfrastructure
 from nxt_domain.grids.use_cases.update_grids import UpdateGrids
+from nxt_entrypoints.api.sensor_events import SensorEvents
 from nxt_entrypoints.api.solar_sync import SolarSync
 
 
@@ -23,6 +24,7 @@ class SiteServices:
     read_gateways: ReadGateways
     read_grids: ReadGrids
     read_infrastructure: ReadInfrastructure
+    sensor_events: SensorEvents
     solar_sync: SolarSync
     stock_gateway: StockGateway
     update_gateways: UpdateGateways

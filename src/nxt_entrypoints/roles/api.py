@@ -142,6 +142,7 @@ async def start_api(process: Process) -> None:
         process.on_close(container.vrm().close)
     if metering.is_stand_alone(settings):
         process.on_close(container.messaging_client().close)
+    process.on_close(container.device_data_sink().close)
     process.on_close(container.background().finish)
     app = build_api(
         ContainerServices(container),

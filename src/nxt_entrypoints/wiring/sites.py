@@ -6,6 +6,7 @@ from dependency_injector import containers, providers
 
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
 from nxt_domain.grids.gateway_ports import HardwareImports
+from nxt_domain.grids.sensors import TakeSensorEvent
 from nxt_domain.grids.solar_ports import SiteDevices
 from nxt_domain.grids.use_cases.assign_gateways import GatewayInstalls
 from nxt_domain.grids.use_cases.gateways import ReadGateways, StockGateway, UpdateGateways
@@ -17,6 +18,7 @@ from nxt_domain.grids.use_cases.update_grids import UpdateGrids
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.job_leases import JobLeases
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
+from nxt_entrypoints.api.sensor_events import ReadingReceiver, SensorEvents
 from nxt_entrypoints.api.site_services import SiteServices
 from nxt_entrypoints.api.solar_sync import SolarSync
 from nxt_entrypoints.background import Background
@@ -32,10 +34,14 @@ class Sites(containers.DeclarativeContainer):
     job_leases: providers.Dependency[JobLeases] = providers.Dependency()
     operations_app: providers.Dependency[str] = providers.Dependency()
     provisioning_role: providers.Dependency[HardwareImports] = providers.Dependency()
+    sensor_readings: providers.Dependency[ReadingReceiver] = providers.Dependency()
     site_devices: providers.Dependency[SiteDevices] = providers.Dependency()
 
     services = providers.Singleton(
         SiteServices,
+        sensor_events=providers.Singleton(
+            SensorEvents, providers.Singleton(TakeSensorEvent, begin), sensor_readings, background
+        ),
         download_pbg_connections=providers.Singleton(DownloadPbgConnections, begin, clock),
         gateway_installs=providers.Singleton(
             GatewayInstalls, begin=begin, imports=provisioning_role, clock=clock, app=operations_app
