@@ -64,6 +64,39 @@ async def bare(database_url: str, recipes: Sequence[Recipe]) -> AsyncIterator[Se
         yield server
 
 
+@asynccontextmanager
+async def messaging(database_url: str, api_key: str) -> AsyncIterator[Server]:
+    """Run ``nxt messaging`` with a stub plug-in; what it takes waits."""
+    document = {
+        "$schemaVersion": "1",
+        "engine": {"enabled": False},
+        "logging": {"stdout": "json"},
+        "plugins": [{"id": "stub-push"}],
+    }
+    port = _free_port()
+    environment = {
+        "PORT": str(port),
+        "DEVICE_MESSAGING_DATABASE_URL": database_url,
+        "DEVICE_MESSAGING_API_KEY": api_key,
+        "DEVICE_MESSAGING_CONFIG_JSON": json.dumps(document),
+    }
+    async with _running([sys.executable, "-m", "nxt_entrypoints.cli.main", "messaging"], environment) as pid:
+        server = Server(name="nxt messaging", url=f"http://127.0.0.1:{port}", pid=pid)
+        await _answers(server, "/readyz")
+        yield server
+
+
+@asynccontextmanager
+async def bare_enqueue(database_url: str) -> AsyncIterator[Server]:
+    """Run the peer of enqueueing."""
+    port = _free_port()
+    command = [sys.executable, str(Path(__file__).with_name("_bare_enqueue.py")), str(port), database_url]
+    async with _running(command, {}) as pid:
+        server = Server(name="bare aiohttp", url=f"http://127.0.0.1:{port}", pid=pid)
+        await _answers(server, "/")
+        yield server
+
+
 def environment_of(stack: EmbeddedStack, secrets: DemoSecrets) -> Mapping[str, str]:
     """Configure the API role over a stack; nothing else listens."""
     stores = {

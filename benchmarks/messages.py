@@ -5,11 +5,13 @@ accepted, radiated, answered, archived, with the adopter's two events in the out
 as the jobs role runs them; each has a network in it that answers at once, whose CPU counts with the engine's. *Scaling*
 is the same with sends of 50 ms and a fixed number of them at once, so that engines wait instead of computing [R47].
 *Claims* takes a hundred messages from a hundred networks while 1,000 to 1,000,000 wait. *Batches* stores messages as an
-adopter does that has many.
+adopter does that has many. *Http* posts them to ``nxt messaging`` over 32 connections; the peer is a bare aiohttp
+handler that inserts the same row with psycopg and commits, in the same database, loaded in turn.
 
 Goals: 2,000 messages a second through all stages on two cores; two engines at least 1.6 times as fast as one or, where
 one fills the cores, at most 1.25 times the CPU per message; claims with 1,000,000 waiting at most twice as long as with
-1,000; 10,000 messages a second in batches. ``fsync`` and ``synchronous_commit`` are on [R38].
+1,000; 10,000 messages a second in batches; over HTTP 0.7 of the peer's requests, and more with two processes. ``fsync``
+and ``synchronous_commit`` are on [R38].
 
 Run: ``python benchmarks/messages.py [--only stages …] [--messages N] [--engines 1 2 4] [--json]``
 """
@@ -28,6 +30,7 @@ import psycopg
 from _harness import Cell, Figure, Report, Table, arguments, count, progress, publish, run
 from _messages_claims import claim_times
 from _messages_engine import STARTS_IN_S, Work, database_of, enqueue, ready, work
+from _messages_http import BARE, ONE, TWO, enqueue_rates
 from _postgres import ServerCpu, migrated_stack
 
 from nxt_entrypoints.embedded.stack import EmbeddedStack
@@ -52,6 +55,9 @@ class Wanted:
         slow_sends: Sends at once of one engine, of 50 ms each.
         waiting: Messages in ready queues while claims are measured.
         claims: Of each of these.
+        connections: Over HTTP.
+        seconds: Of each turn over HTTP.
+        rounds: Turns of each server.
     """
 
     messages: int
@@ -61,6 +67,9 @@ class Wanted:
     slow_sends: int
     waiting: Sequence[int]
     claims: int
+    connections: int
+    seconds: float
+    rounds: int
 
 
 @attrs.frozen(kw_only=True)
@@ -96,6 +105,9 @@ def main() -> None:
         "--waiting", type=count, nargs="+", default=[1_000, 100_000, 1_000_000], help="(default: 1000 100000 1000000)"
     )
     parser.add_argument("--claims", type=count, default=100, help="of each number waiting (default: %(default)s)")
+    parser.add_argument("--connections", type=count, default=32, help="over HTTP (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each turn over HTTP (default: %(default)s)")
+    parser.add_argument("--rounds", type=count, default=3, help="turns of each server (default: %(default)s)")
     given = vars(parser.parse_args())
     as_json, parts = given.pop("json"), given.pop("only")
     publish(run(measure(Wanted(**given), parts)), as_json=as_json)
@@ -230,6 +242,30 @@ async def _batches(stack: EmbeddedStack, wanted: Wanted) -> Findings:
     return [figure], [Table(title="batches", columns=columns, rows=[row])]
 
 
+async def _http(stack: EmbeddedStack, wanted: Wanted) -> Findings:
+    turns = await enqueue_rates(
+        stack,
+        networks=wanted.networks,
+        connections=wanted.connections,
+        seconds=wanted.seconds,
+        rounds=wanted.rounds,
+    )
+    bare, one, two = turns[BARE], turns[ONE], turns[TWO]
+    figures = [
+        Figure(case="enqueued over HTTP", ours=one.per_s, unit="/s", beside=BARE, value=bare.per_s),
+        Figure(case="enqueued over HTTP, 2 processes", ours=two.per_s, unit="/s", beside="1 process", value=one.per_s),
+        Figure(case="enqueued over HTTP: p50", ours=one.p50_ms, unit="ms", beside=BARE, value=bare.p50_ms),
+        Figure(case="enqueued over HTTP: p99", ours=one.p99_ms, unit="ms", beside=BARE, value=bare.p99_ms),
+    ]
+    rows: list[Sequence[Cell]] = [
+        (name, each.per_s, each.p50_ms, each.p99_ms, each.server_ms, each.database_ms, each.client_cpu)
+        for name, each in turns.items()
+    ]
+    columns = ("server", "/s", "p50 ms", "p99 ms", "its CPU ms", "PostgreSQL ms", "generator's CPU")
+    title = f"enqueueing over HTTP, {wanted.connections} connections, {wanted.networks} networks"
+    return figures, [Table(title=title, columns=columns, rows=rows)]
+
+
 def _empty(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"truncate {_TABLES}".encode())
@@ -253,6 +289,7 @@ PARTS: Mapping[str, Callable[[EmbeddedStack, Wanted], Coroutine[Any, Any, Findin
     "stages": _stages,
     "scaling": _scaling,
     "batches": _batches,
+    "http": _http,
     "claims": _claims,
 }
 

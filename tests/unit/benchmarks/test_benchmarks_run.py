@@ -90,13 +90,15 @@ def test_routes_beside_bare_handlers() -> None:
 def test_messages_through_all_stages() -> None:
     """[R47] Engines as processes deliver all of them; the script checks the archive."""
     document = report(
-        "messages.py", "--messages", "60", "--engines", "1", "2", "--waiting", "100", "200", "--claims", "5"
-    )
+        "messages.py", "--messages", "60", "--engines", "1", "2", "--waiting", "100", "200", "--claims", "5",
+        "--connections", "2", "--seconds", "0.5", "--rounds", "1",
+    )  # fmt: skip
     found = figures(document)
     assert found["all stages, 2 engine(s)"]["ours"] > 0
     assert found["rate, 2 engines over 1, sends of 50 ms"]["value"] == 1.6
     assert found["enqueued in batches of 500"]["ours"] > 0
     assert found["a claim, 200 messages waiting"]["ratio"] > 0
+    assert found["enqueued over HTTP"]["ratio"] > 0
 
 
 @pytest.mark.nightly

@@ -1,17 +1,37 @@
-"""Commands from outside, each a transaction of its own: enqueue, look up, cancel [DM 14.2 to 14.4]."""
+"""Commands from outside: enqueue, look up, cancel [DM 14.2 to 14.4]."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+
+import attrs
 
 from nxt_domain.messaging.model import CancelResult, DeviceMessage, NewMessage
 from nxt_domain.messaging.stand_alone_ports import CommandTransaction
+from nxt_domain.shared.group_commit import GroupCommit
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
 from nxt_domain.shared.wakeups import Channel, WakeUps
 
 
+@attrs.define(kw_only=True, eq=False)
+class _Order:
+    """One message on its way into the queue.
+
+    Attributes:
+        id: Once it is stored.
+        is_withdrawn: Whether its caller has gone, and been told that nothing was stored.
+    """
+
+    message: NewMessage
+    id: str = ""
+    is_withdrawn: bool = False
+
+
 class Commands:
     """Takes commands of an adopter that does not share the database.
+
+    Messages that arrive together are stored together; all else is a transaction of its own.
 
     Args:
         begin: Opens a transaction.
@@ -21,6 +41,7 @@ class Commands:
     def __init__(self, *, begin: UnitOfWorkFactory[CommandTransaction], wakeups: WakeUps) -> None:
         self._begin = begin
         self._wakeups = wakeups
+        self._commits: GroupCommit[_Order] = GroupCommit(self._store)
 
     async def enqueue(self, message: NewMessage, *, request_key: str | None = None) -> str:
         """Store a message and return its id; it is durable when this returns [DM-145].
@@ -33,12 +54,33 @@ class Commands:
             InvalidInput: No plug-in takes it.
             Unavailable: The store can't be reached.
         """
+        if request_key is not None:
+            return await self._enqueue_once(message, request_key)
+        order = _Order(message=message)
+        try:
+            await self._commits.submit(order)
+        except asyncio.CancelledError:
+            order.is_withdrawn = True
+            raise
+        return order.id
+
+    async def _store(self, orders: Sequence[_Order]) -> None:
+        wanted = [order for order in orders if not order.is_withdrawn]
+        if not wanted:
+            return
+        async with self._begin() as tx:
+            ids = await tx.messages.enqueue([order.message for order in wanted])
+            await tx.commit()
+        for order, message_id in zip(wanted, ids, strict=True):
+            order.id = message_id
+        self._wakeups.hint(Channel.MESSAGING)
+
+    async def _enqueue_once(self, message: NewMessage, request_key: str) -> str:
         async with self._begin() as tx:
             (message_id,) = await tx.messages.enqueue([message])
-            if request_key is not None:
-                known = await tx.requests.remember(request_key, message_id)
-                if known != message_id:
-                    return known
+            known = await tx.requests.remember(request_key, message_id)
+            if known != message_id:
+                return known
             await tx.commit()
         self._wakeups.hint(Channel.MESSAGING)
         return message_id
