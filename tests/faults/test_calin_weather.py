@@ -49,6 +49,31 @@ async def world(relational_url: str) -> AsyncIterator[PostgresWorld]:
     await engine.dispose()
 
 
+async def test_a_silent_vendor_holds_up_no_other(world: PostgresWorld) -> None:
+    """[DM-36] Polls of one plug-in don't wait for those of another."""
+    async with cloud("v1", *METERS) as first, cloud("v2", *METERS, timeout_s=10) as silent:
+        plugins = PluginSet.of(
+            pull=[first.plugin, silent.plugin], tunings={"calin-api-v1": QUICK, "calin-api-v2": QUICK}
+        )
+        workshop = attrs.evolve(workshop_of(world, plugins), wakeups=MemoryWakeUps())
+        engine = MessageEngine(workshop, plugins, attrs.evolve(PACE, patience=timedelta(seconds=0.2)))
+        silent.mood(tasks="never")
+        await enqueue(world, silent, 1)
+        engine.start()
+        async with asyncio.timeout(20):
+            while not silent.count("poll"):  # noqa: ASYNC110 - no event tells it
+                await asyncio.sleep(0.02)
+            silent.faults(latency_ms=[8000, 8000])
+            await asyncio.sleep(0.2)
+            began = asyncio.get_running_loop().time()
+            await enqueue(world, first, 1)
+            while len(await world.live()) > 1:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.02)
+        assert asyncio.get_running_loop().time() - began < 5
+        silent.faults(latency_ms=[0, 0])
+        await engine.stop()
+
+
 async def enqueue(world: PostgresWorld, service: Cloud, count: int) -> None:
     """Reads and top-ups in turn, for meters on two DCUs."""
     now = service.simulator.world.now()

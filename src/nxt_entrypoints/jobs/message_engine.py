@@ -86,7 +86,8 @@ class MessageEngine:
         self._is_away = False
         self._loops: list[asyncio.Task[None]] = []
         self._renewals: asyncio.Task[None] | None = None
-        self._stages: dict[Stage, asyncio.Task[None]] = {}
+        self._rounds = [(stage, plugin_id) for stage in Stage for plugin_id in self._tick.rounds(stage)]
+        self._stages: dict[tuple[Stage, str | None], asyncio.Task[None]] = {}
 
     def start(self) -> None:
         """Begin to work; needs a running event loop."""
@@ -138,14 +139,15 @@ class MessageEngine:
 
     async def _look(self) -> None:
         while not self._stopping.is_set():
-            for stage in Stage:
-                busy = self._stages.get(stage)
+            for stage, plugin_id in self._rounds:
+                busy = self._stages.get((stage, plugin_id))
                 if busy is None or busy.done():
-                    self._stages[stage] = asyncio.create_task(self._run_stage(stage), name=f"messaging-{stage}")
+                    work = self._run_stage(stage, plugin_id)
+                    self._stages[stage, plugin_id] = asyncio.create_task(work, name=f"messaging-{stage}")
             await _first([self._stopping], self._settings.tick)
 
-    async def _run_stage(self, stage: Stage) -> None:
-        handled = await self._guarded(lambda: self._tick.run(stage))
+    async def _run_stage(self, stage: Stage, plugin_id: str | None) -> None:
+        handled = await self._guarded(lambda: self._tick.run(stage, plugin_id))
         if handled:
             self._wanted.set()
 

@@ -64,8 +64,20 @@ class Tick:
         """Begin no more questions; rows claimed for them are given back [DM-173]."""
         self._is_stopping = True
 
-    async def run(self, stage: Stage) -> int:
+    def rounds(self, stage: Stage) -> Sequence[str | None]:
+        """Name the runs of a stage: one for each plug-in that it asks, so that none waits for another's vendor.
+
+        Returns:
+            Values for ``run``; a stage that asks nobody has one run for all.
+        """
+        return self._plugin_ids(stage) if stage in self._asks else [None]
+
+    async def run(self, stage: Stage, plugin_id: str | None = None) -> int:
         """Handle what is due in one stage until none is left or the time is up.
+
+        Args:
+            stage: Which.
+            plugin_id: Whose messages; None: everybody's.
 
         Returns:
             How many messages were handled.
@@ -73,7 +85,8 @@ class Tick:
         Raises:
             Unavailable: The store can't be reached.
         """
-        return await self._repeat(partial(self._run_batch, stage))
+        plugin_ids = self._plugin_ids(stage) if plugin_id is None else [plugin_id]
+        return await self._repeat(partial(self._run_batch, stage, plugin_ids))
 
     async def run_stranded(self) -> int:
         """Give up due messages whose plug-in is not enabled any more [DM-38].
@@ -94,8 +107,7 @@ class Tick:
                 break
         return handled
 
-    async def _run_batch(self, stage: Stage) -> int:
-        plugin_ids = self._plugin_ids(stage)
+    async def _run_batch(self, stage: Stage, plugin_ids: Sequence[str]) -> int:
         if not plugin_ids:
             return 0
         if stage is Stage.RETRY:
