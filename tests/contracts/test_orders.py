@@ -15,10 +15,10 @@ from tests.support.payments_world import METER, NEW_METER, UNREADY_METER, Paymen
 
 from nxt_domain.orders.meta import order_meta
 from nxt_domain.orders.model import NewOrder, Order, OrderType, PaymentChannel
-from nxt_domain.orders.ports import ReferenceTaken
+from nxt_domain.orders.ports import GatewayFailed, ReferenceTaken
 from nxt_domain.orders.states import FailureCode, OrderStatus
 from nxt_domain.orders.use_cases.place_order import OrderDraft
-from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPublicOrder
+from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPublicOrder, PublicPurchase
 from nxt_domain.shared.clock import iso_millis
 from nxt_domain.shared.errors import InvalidInput, NotAcceptable, NotFound, Unprocessable
 from nxt_domain.shared.money import Currency
@@ -268,6 +268,67 @@ async def test_an_agents_credit_comes_back(world: PaymentsWorld) -> None:
     assert (await world.order(beyond.id)).failure_code == FailureCode.INSUFFICIENT_BALANCE
     assert await world.balance(world.agent_wallet) == Decimal(600)
     assert await world.balance(world.organization_wallet) == Decimal(400)
+
+
+async def test_agents_are_funded_by_their_organization_and_through_the_gateway(world: PaymentsWorld) -> None:
+    """[PAY-94] Both bring the whole amount, and what is left goes back to the organization."""
+    await world.fund(world.organization_wallet, "1000")
+    given = await world.send(world.organization_wallet, world.agent_wallet, "600")
+    async with world.begin() as tx:
+        draft = OrderDraft(
+            sender_wallet_id=world.system,
+            receiver_wallet_id=world.agent_wallet,
+            amount=Decimal(250),
+            currency=Currency.NGN,
+            channel=PaymentChannel.AYRTON,
+        )
+        paid = await world.placement.through_gateway(tx, draft, merchant="platform", reference="agent-1")
+        await tx.commit()
+    world.pay(await world.order(paid.id))
+    await world.webhook(await world.order(paid.id))
+    await settle_all(world)
+    assert await world.balance(world.agent_wallet) == Decimal(850)
+    back = await world.send(world.agent_wallet, world.organization_wallet, "850")
+    await settle_all(world)
+    assert (await world.balance(world.agent_wallet), await world.balance(world.organization_wallet)) == (0, 1250)
+    if isinstance(world, PostgresWorld):
+        kinds = [world.one("select meta_order_type from orders where id = %s", one.id) for one in (given, paid, back)]
+        assert kinds == ["AGENT_TOPUP", "AGENT_TOPUP", "AGENT_WITHDRAWAL"]
+
+
+async def test_balances_are_read_and_never_summed_up(world: PaymentsWorld) -> None:
+    """[PAY-23] Without its history, a wallet shows and spends what it holds."""
+    if not isinstance(world, PostgresWorld):
+        pytest.skip("rows that contradict each other exist in a database alone")
+    await world.fund(world.agent_wallet, "1000")
+    world.owner.execute("set session_replication_role = replica")  # as no role of the product can
+    for table in ("internal.ledger_hot_deltas", "internal.ledger_postings", "internal.ledger_entries"):
+        world.owner.execute(f"delete from {table}")
+    assert await world.balance(world.agent_wallet) == Decimal(1000)
+    order = await world.send(world.agent_wallet, world.organization_wallet, "1000")
+    await settle_all(world)
+    assert (await world.order(order.id)).status is OrderStatus.COMPLETED
+    assert world.one("select balance from wallets where id = %s", world.organization_wallet) == 1000
+
+
+async def test_the_browsers_checkout_needs_no_call_to_the_gateway(world: PaymentsWorld) -> None:
+    """[PAY-65] The answer brings key and reference; the outcome is learned when somebody asks."""
+    world.accounts.platform.failure = GatewayFailed("Nobody may ask it now")
+    bought = await world.initialise(
+        PublicPurchase(
+            meter_external_reference=METER,
+            amount=Decimal(1000),
+            currency=Currency.NGN,
+            payment_channel=PaymentChannel.NIFFLER,
+        )
+    )
+    assert (bought.public_key, bought.external_reference.startswith("Sun_Power_Ltd+")) == ("PUBLIC-platform", True)
+    world.accounts.platform.failure = None
+    order = await world.order(bought.order_id)
+    world.pay(order, payment_type="bank_transfer")
+    world.clock.advance(timedelta(minutes=3))
+    await world.reconcile()
+    assert (await world.order(order.id)).status is OrderStatus.PENDING
 
 
 async def test_one_sender_settles_in_id_order(world: PaymentsWorld) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import attrs
+
+from nxt_entrypoints.settings.settings import Settings
 
 
 @attrs.frozen(kw_only=True)
@@ -15,15 +18,17 @@ class ScheduledJob:
         name: Of the job and its lease.
         cron: Five fields, UTC.
         deadline: A run is ended after it.
+        in_staging: Whether it runs in staging, too, and not in production alone [PAY-8].
     """
 
     name: str
     cron: str
     deadline: timedelta = timedelta(minutes=5)
+    in_staging: bool = False
 
 
 CALENDAR = (
-    ScheduledJob(name="reconcile-gateway-orders", cron="*/5 * * * *"),
+    ScheduledJob(name="reconcile-gateway-orders", cron="*/5 * * * *", in_staging=True),
     ScheduledJob(name="release-suspended", cron="* * * * *"),
     ScheduledJob(name="expire-interactions", cron="* * * * *"),
     ScheduledJob(name="sweep-interactions", cron="*/5 * * * *"),
@@ -47,3 +52,8 @@ OF_TELEMETRY = (
     ScheduledJob(name="exchange-rate-snapshot", cron="0 * * * *", deadline=timedelta(minutes=30)),
 )
 """What the telemetry role runs."""
+
+
+def running(calendar: Sequence[ScheduledJob], settings: Settings) -> Sequence[ScheduledJob]:
+    """Choose the jobs that run in this environment [PAY-8, R6]."""
+    return [job for job in calendar if settings.effects_enabled(staging=job.in_staging)]

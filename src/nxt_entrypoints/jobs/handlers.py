@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -29,7 +29,6 @@ from nxt_domain.shared.wakeups import Channel
 from nxt_entrypoints.jobs.relay import Lane
 
 _log = structlog.get_logger(__name__)
-_ATTEMPTS_BEFORE_ALERT = 5
 
 
 class ReportReceiver(Protocol):
@@ -44,6 +43,9 @@ class Fulfilment(Protocol):
 
     async def __call__(self, order_id: int) -> None:
         """Do what is missing for one order."""
+
+    async def watch(self, order_id: int, *, attempts: int, since: datetime) -> None:
+        """Tell people of an order that has waited for long."""
 
 
 class Refunds(Protocol):
@@ -166,9 +168,9 @@ class Handlers:
     async def top_up(self, tasks: Sequence[ClaimedTask]) -> None:
         """Give one paid order its token and message; it is tried for ever, and people hear of it [PAY-116]."""
         (task,) = tasks
-        if task.attempts >= _ATTEMPTS_BEFORE_ALERT:
-            _log.error("a paid top-up still has no command", code="TOP_UP_WAITING", order_id=task.order_id)
-        await self._fulfil_top_up(_integer(task, "order_id"))
+        order_id = _integer(task, "order_id")
+        await self._fulfil_top_up.watch(order_id, attempts=task.attempts, since=task.created_at)
+        await self._fulfil_top_up(order_id)
 
     async def ussd_charge(self, tasks: Sequence[ClaimedTask]) -> None:
         """Charge one bank, and send the code to dial."""

@@ -20,7 +20,7 @@ from nxt_domain.orders.use_cases.advance_transfers import AdvanceTransfers
 from nxt_domain.orders.use_cases.export_payout import ExportPayout
 from nxt_domain.shared.wakeups import Channel
 from nxt_entrypoints.http.operations import Probe
-from nxt_entrypoints.jobs.calendar import CALENDAR
+from nxt_entrypoints.jobs.calendar import CALENDAR, running
 from nxt_entrypoints.jobs.handlers import Handlers, ReportReceiver
 from nxt_entrypoints.jobs.http import build_jobs
 from nxt_entrypoints.jobs.loops import work_until_stopped
@@ -61,7 +61,7 @@ async def start_jobs(process: Process, reports: ReportReceiver | None) -> None:
     if process.settings.has("NXT_SECRETS_KEYS"):
         _start_sealing(process)
     _start_relay(process, reports)
-    if process.settings.jobs_enabled:
+    if running(CALENDAR, process.settings):
         await _start_calendar(process)
     app = build_jobs(
         gate=process.internal_gate(),

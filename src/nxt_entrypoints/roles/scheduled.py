@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from nxt_entrypoints.jobs.calendar import ScheduledJob
+from nxt_entrypoints.jobs.calendar import ScheduledJob, running
 from nxt_entrypoints.jobs.rq_threads import JobFunction, RqThreads
 from nxt_entrypoints.roles.base import Process
 from nxt_entrypoints.settings.roles import Role
@@ -23,12 +23,14 @@ def start_calendar(
         calendar: What runs when.
         functions: The jobs by name; what the calendar names besides is off in this deployment.
     """
-    if not functions:
+    due = running(calendar, process.settings)
+    chosen = {job.name: functions[job.name] for job in due if job.name in functions}
+    if not chosen:
         return
     threads = RqThreads(
         valkey_url=process.settings.valkey_url,
-        calendar=calendar,
-        functions={name: partial(_under_lease, process, name, function) for name, function in functions.items()},
+        calendar=due,
+        functions={name: partial(_under_lease, process, name, function) for name, function in chosen.items()},
         name=f"{process.container.name()}-{role.value}",
         queue=f"nxt-{role.value}",
     )

@@ -56,6 +56,17 @@ async def test_many_orders_of_few_meters_get_distinct_token_minutes(world: Meter
     assert [top_up.order_id for top_up in by_id] == sorted(orders)
 
 
+async def test_a_meter_that_can_not_be_reached_still_gets_its_token(world: MetersWorld) -> None:
+    """[PAY-116] No gateway device, no token before, silent for a month: the buyer can key the digits in."""
+    meter_id = world.meter_ids[0]
+    await world.set_meter(meter_id, last_seen_at=world.clock.now() - timedelta(days=30), dcu_id=None)
+    assert (await world.meter(meter_id)).last_sts_token_issued_at is None
+    top_up = await Desk(world).buy(meter_id, "2")
+    assert top_up.status is ABORTED
+    assert top_up.token is not None
+    assert [token for _, _, token in await world.tokens()] == [top_up.token]
+
+
 async def test_pay_113_a_repeat_changes_nothing(world: MetersWorld) -> None:
     desk = Desk(world)
     purchases = [(world.meter_ids[0], "2"), (world.meter_ids[1], "3")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -67,3 +68,27 @@ async def test_it_waits_for_a_tariff_and_keeps_it_with_the_order(world: Postgres
     order = await world.order(order_id)
     assert (order.status, order.tariff, order.tariff_type) == (OrderStatus.COMPLETED, 230, "HPS")
     assert completed.orders == [order_id]
+
+
+async def test_people_hear_of_a_top_up_that_waits(world: PostgresWorld) -> None:
+    """[PAY-116] [PAY-134] After five attempts or a quarter of an hour, once an hour."""
+    fulfil = FulfilTopUp(
+        begin=lambda: WithInteractions(world.engine),
+        top_ups=world.top_ups,
+        complete=Completed(),  # type: ignore[arg-type]  # nothing is completed here
+        clock=world.clock,
+    )
+    settled_at = world.clock.now()
+    await fulfil.watch(50, attempts=4, since=settled_at)
+    world.clock.advance(timedelta(minutes=14))
+    await fulfil.watch(51, attempts=0, since=settled_at)
+    assert await world.alerts() == []
+    await fulfil.watch(50, attempts=5, since=settled_at)
+    await fulfil.watch(50, attempts=6, since=settled_at)
+    assert await world.alerts() == ["TOP_UP_WAITING"]
+    world.clock.advance(timedelta(minutes=1))
+    await fulfil.watch(51, attempts=1, since=settled_at)
+    assert await world.alerts() == ["TOP_UP_WAITING"] * 2
+    world.clock.advance(timedelta(hours=1))
+    await fulfil.watch(50, attempts=9, since=settled_at)
+    assert await world.alerts() == ["TOP_UP_WAITING"] * 3

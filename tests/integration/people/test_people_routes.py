@@ -191,7 +191,7 @@ async def test_the_providers_errors_have_their_statuses(api: Api) -> None:
 
 
 async def test_chat_users_are_linked_once_and_found(api: Api) -> None:
-    """[API-115] [API-116] [API-181] [REL-35] Link token, conflicts, wallet; the token works once."""
+    """[API-115] [API-116] [API-181] [REL-35] [PAY-101] Link token, conflicts, wallet; the token works once."""
     admin = api.callers.bearer(ROOT)
     api.callers.accounts.put(ROOT)
     customer = await (await api.post("create-customer", CUSTOMER_BODY)).json()

@@ -33,7 +33,7 @@ def _tasks(session: Session) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("column", SWITCHES)
 def test_a_change_is_told_while_its_switch_is_on(session: Session, column: str) -> None:
-    """[REL-103] [API-213] [AUTO-43] One task with the known body; the switch is read from the new row."""
+    """[REL-103] [API-213] [AUTO-43] [PAY-17] One task with the known body; the switch is read from the new row."""
     session.execute(f"update grids set {column} = {NEW_VALUES[column]} where id = 1")  # type: ignore[arg-type]  # names of this file
     assert _tasks(session) == [], "switched off"
     session.execute(f"update grids set {column} = default, {SWITCHES[column]} = true where id = 1")  # type: ignore[arg-type]  # as above

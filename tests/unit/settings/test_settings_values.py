@@ -5,6 +5,7 @@ import json
 import pytest
 from settings_samples import FLUTTERWAVE, SPLIT, artifact, capabilities
 
+from nxt_entrypoints.jobs.calendar import CALENDAR, running
 from nxt_entrypoints.settings import ALL_ROLES, ConfigInvalid, NotConfigured, Role, load_settings
 from nxt_entrypoints.settings.adapters import ADAPTERS, INTEGRATIONS, PORTS
 from nxt_entrypoints.settings.connections import database_urls
@@ -283,6 +284,21 @@ class TestSwitches:
         settings = load(environ | artifact(jobs={"enabled": jobs}))
         assert settings.jobs_enabled is plain
         assert settings.effects_enabled(staging=True) is staged
+
+    @pytest.mark.parametrize(
+        ("environment", "jobs", "names"),
+        [
+            ("production", None, {job.name for job in CALENDAR}),
+            ("staging", None, {"reconcile-gateway-orders"}),
+            ("development", None, set()),
+            ("development", True, {job.name for job in CALENDAR}),
+            ("production", False, set()),
+        ],
+    )
+    def test_where_scheduled_jobs_run(self, environ, environment, jobs, names):
+        """[PAY-8] [PAY-89] (R6) In production all, in staging what is marked so, elsewhere what the switch says."""
+        settings = load(environ | {"NXT_ENV": environment} | artifact(jobs={"enabled": jobs}))
+        assert {job.name for job in running(CALENDAR, settings)} == names
 
     def test_references_outside_production_are_marked(self, environ):
         """[API-203]"""

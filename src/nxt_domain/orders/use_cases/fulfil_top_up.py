@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Generic, Protocol, TypeVar
+from datetime import datetime, timedelta
+from typing import Final, Generic, Protocol, TypeVar
 
 import attrs
 
@@ -14,9 +15,13 @@ from nxt_domain.orders.amounts import sellable_energy
 from nxt_domain.orders.model import Order
 from nxt_domain.orders.ports import Orders, TopUps
 from nxt_domain.orders.states import OrderStatus
+from nxt_domain.shared.alerts import alert
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.errors import NotFound, Unavailable
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
+
+_PATIENT_ATTEMPTS: Final = 5
+_PATIENCE: Final = timedelta(minutes=15)
 
 
 class FulfilmentTransaction(MetersTransaction, Protocol):
@@ -57,6 +62,23 @@ class FulfilTopUp(Generic[TxT]):
         """
         if await self._price(order_id):
             await self._complete(order_id)
+
+    async def watch(self, order_id: int, *, attempts: int, since: datetime) -> None:
+        """Alert people of a paid order without command, after five attempts or a quarter of an hour [PAY-116].
+
+        Args:
+            order_id: The order.
+            attempts: How often it was tried in vain.
+            since: When it was settled.
+        """
+        now = self._clock.now()
+        if attempts < _PATIENT_ATTEMPTS and now - since < _PATIENCE:
+            return
+        text = "A paid top-up still has no command"
+        facts = {"order_id": order_id, "attempts": attempts}
+        async with self._begin() as tx:
+            await tx.outbox.add([alert("TOP_UP_WAITING", f"order:{order_id}", text, at=now, facts=facts)])
+            await tx.commit()
 
     async def _price(self, order_id: int) -> bool:
         """Make sure that there is a command; False: the order was reversed, and brings no energy any more."""
