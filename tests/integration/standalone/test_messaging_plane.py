@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import psycopg
+import pytest
 from tests.support import databases
 
+from nxt_entrypoints.cli.main import run
 from nxt_entrypoints.database.comparison import check
 from nxt_entrypoints.database.migrate import upgrade
 
@@ -26,3 +31,25 @@ def test_a_second_upgrade_changes_nothing_and_partitions_are_there(postgres_serv
             count = "select count(*) from pg_inherits where inhparent = 'messaging.message_archive'::regclass"
             assert connection.execute(count).fetchone() == (5,)
             assert connection.execute("select count(*) from messaging.ensure_partitions()").fetchone() == (0,)
+
+
+def test_the_command_brings_it_up_to_date(
+    postgres_server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """[REL-173] ``nxt db upgrade --plane messaging``, which says what to set when nothing is."""
+    monkeypatch.delenv("DEVICE_MESSAGING_DATABASE_URL", raising=False)
+    assert run(["db", "upgrade", "--plane", "messaging"]) == 2
+    assert "DEVICE_MESSAGING_DATABASE_URL" in capsys.readouterr().err
+    with databases.empty_database(postgres_server) as url:
+        monkeypatch.setenv("DEVICE_MESSAGING_DATABASE_URL", url)
+        assert run(["db", "upgrade", "--plane", "messaging", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == {"applied": {"messaging": ["0001"]}}
+        assert run(["db", "check", "--plane", "messaging"]) == 0
+
+
+def test_its_document_is_written_beside_those_of_the_roles(tmp_path: Path) -> None:
+    """[DM-151] [R54]"""
+    assert run(["openapi", "--out", str(tmp_path)]) == 0
+    document = json.loads((tmp_path / "openapi-messaging.json").read_text())
+    assert document["info"]["title"] == "NXT Device Messaging"
+    assert {path.name for path in tmp_path.iterdir()} >= {"openapi-api.json", "openapi-jobs.json"}
