@@ -57,7 +57,7 @@ class Contract:
         dialect: How its refusals look.
         document: Its OpenAPI document.
         document_path: Where that is shown.
-        page_path: Where its human page is shown.
+        page_path: Where its human page is shown, from which requests can be sent.
     """
 
     dialect: Dialect
@@ -104,6 +104,7 @@ def build_app(
         is_hibernated=settings.is_hibernated,
         document_path=DOCUMENT_PATH if contract is None else contract.document_path,
         page_path=PAGE_PATH if contract is None else contract.page_path,
+        is_interactive=contract is not None,
     )
     served = (*_enabled(routes, settings), *operations.routes())
     document = openapi_document(role, served, version=software_version()) if contract is None else contract.document

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Any
 
+from nxt_entrypoints.http import try_out
+
 _STYLE = """
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent); }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
@@ -35,32 +37,38 @@ _LIMITS: Mapping[str, str] = {
 }
 
 
-def docs_page(document: Mapping[str, Any], *, document_path: str = "/openapi.json") -> str:
+def docs_page(
+    document: Mapping[str, Any], *, document_path: str = "/openapi.json", is_interactive: bool = False
+) -> str:
     """Render an OpenAPI document.
 
     Args:
         document: As ``openapi_document`` makes it.
         document_path: Where it is shown as it is.
+        is_interactive: Whether requests can be sent from the page.
     """
     info = document["info"]
     title = escape(f"{info['title']} {info['version']}")
-    groups = _groups(document)
+    groups = _groups(document, is_interactive=is_interactive)
     body = "\n".join(_body(document, groups))
+    style = _STYLE + (try_out.STYLE if is_interactive else "")
+    key, script = (try_out.KEY_FIELD, f"<script>{try_out.SCRIPT}</script>") if is_interactive else ("", "")
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>\n'
+        f'<meta name="viewport" content="width=device-width"><style>{style}</style></head>\n'
         f"<body><h1>{title}</h1><p>{_prose(info.get('description', ''))}</p>"
         f'<p>Machine-readable: <a href="{escape(document_path)}">{escape(document_path[1:])}</a></p>\n'
-        f"<nav>{' '.join(_link(tag) for tag in [*groups, 'Schemas'])}</nav>\n{body}\n</body></html>\n"
+        f"<nav>{' '.join(_link(tag) for tag in [*groups, 'Schemas'])}</nav>\n{key}{body}\n{script}</body></html>\n"
     )
 
 
-def _groups(document: Mapping[str, Any]) -> Mapping[str, list[str]]:
+def _groups(document: Mapping[str, Any], *, is_interactive: bool) -> Mapping[str, list[str]]:
     by_tag: dict[str, list[str]] = {}
     for path, operations in document.get("paths", {}).items():
         for method, operation in operations.items():
             tag = (operation.get("tags") or ["other"])[0]
-            by_tag.setdefault(tag, []).append(_operation(path, method, operation))
+            form = try_out.form(path, method, operation, document) if is_interactive else ""
+            by_tag.setdefault(tag, []).append(_operation(path, method, operation, form))
     return dict(sorted(by_tag.items()))
 
 
@@ -76,7 +84,7 @@ def _body(document: Mapping[str, Any], groups: Mapping[str, list[str]]) -> Itera
         )
 
 
-def _operation(path: str, method: str, operation: Mapping[str, Any]) -> str:
+def _operation(path: str, method: str, operation: Mapping[str, Any], form: str) -> str:
     guards = " or ".join(scheme for requirement in operation.get("security", []) for scheme in requirement)
     answers = [
         (f"<code>{escape(status)}</code>", _content(answer), _prose(answer["description"]))
@@ -86,7 +94,7 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> str:
         f'<details><summary><span class="method">{escape(method.upper())}</span><code>{escape(path)}</code>'
         f'<span class="guard">{escape(guards or "open")}</span><br>{escape(operation["summary"])}</summary>'
         f"<p>{_prose(operation.get('description', ''))}</p>"
-        f"{_table(('input', 'type', ''), _inputs(operation))}{_table(('answer', 'type', ''), answers)}</details>"
+        f"{_table(('input', 'type', ''), _inputs(operation))}{_table(('answer', 'type', ''), answers)}{form}</details>"
     )
 
 

@@ -81,6 +81,7 @@ class Operations:
         is_hibernated: The role idles [API-202].
         document_path: Where the OpenAPI document is shown.
         page_path: Where its human page is shown.
+        is_interactive: Whether requests can be sent from that page.
     """
 
     def __init__(
@@ -91,9 +92,11 @@ class Operations:
         is_hibernated: bool,
         document_path: str = DOCUMENT_PATH,
         page_path: str = PAGE_PATH,
+        is_interactive: bool = False,
     ) -> None:
         self._document_path = document_path
         self._page_path = page_path
+        self._is_interactive = is_interactive
         self._readiness = readiness
         self._registry = registry
         self._is_hibernated = is_hibernated
@@ -103,7 +106,9 @@ class Operations:
     def describe(self, document: Mapping[str, Any]) -> None:
         """Take the OpenAPI document that is shown; these endpoints are part of it."""
         self._document = encode(document)
-        self._page = docs_page(document, document_path=self._document_path).encode()
+        self._page = docs_page(
+            document, document_path=self._document_path, is_interactive=self._is_interactive
+        ).encode()
 
     def routes(self) -> tuple[Route, ...]:
         """Declare the endpoints, all public."""

@@ -9,7 +9,6 @@ import structlog
 
 from nxt_domain.messaging.use_cases.deliver_events import DeliverEvents
 from nxt_domain.shared.errors import Unavailable
-from nxt_domain.shared.wakeups import Channel, WakeUps
 from nxt_entrypoints.jobs.loops import sleep_until_woken
 
 _log = structlog.get_logger(__name__)
@@ -21,16 +20,16 @@ class EventDrain:
 
     Args:
         deliver: Claims and posts.
-        wakeups: Tell of new events.
+        woken: Set when there is a new event, or room for one.
         patience: How long a stop waits for posts under way [DM-173].
     """
 
-    def __init__(self, deliver: DeliverEvents, wakeups: WakeUps, patience: timedelta = timedelta(seconds=20)) -> None:
+    def __init__(
+        self, deliver: DeliverEvents, woken: asyncio.Event, *, patience: timedelta = timedelta(seconds=20)
+    ) -> None:
         self._deliver = deliver
-        self._woken = wakeups.subscribe(Channel.OUTBOX)
+        self._woken = woken
         self._patience = patience
-        # A post that ends makes room: it wakes the loop like a new event.
-        self._deliver.ended = self._woken
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until told to stop, then wait for what is under way."""

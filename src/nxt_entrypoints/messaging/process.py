@@ -31,6 +31,7 @@ from nxt_domain.messaging.use_cases.commands import Commands
 from nxt_domain.messaging.use_cases.deliver_events import DeliverEvents
 from nxt_domain.messaging.webhooks import WebhookPolicy
 from nxt_domain.shared.ids import UlidFactory
+from nxt_domain.shared.wakeups import Channel
 from nxt_entrypoints.http.operations import Readiness
 from nxt_entrypoints.http.server import HttpServer
 from nxt_entrypoints.jobs.loops import sleep_until_woken
@@ -169,13 +170,15 @@ class MessagingProcess:
             dead_letter_ttl_s=webhook.dead_letter_ttl_seconds,
         )
         self._stack.push_async_callback(receiver.close)
+        woken = self._wakeups.subscribe(Channel.OUTBOX)
         deliver = DeliverEvents(
             outbox=PostgresEventOutbox(self._engine),
             receiver=receiver,
             policy=policy,
             metrics=PrometheusEventMetrics(registry),
+            ended=woken,
         )
-        return EventDrain(deliver, self._wakeups)
+        return EventDrain(deliver, woken)
 
     def _readiness(self) -> Readiness:
         lanes = self.plugins.deliverers.lanes

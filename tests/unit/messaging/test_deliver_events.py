@@ -47,8 +47,13 @@ class World:
         self.outbox = MemoryEventOutbox(self.database)
         self.receiver = Receiver()
         self.counter = Counter()
+        self.ended = asyncio.Event()
         self.deliver = DeliverEvents(
-            outbox=self.outbox, receiver=self.receiver, policy=WebhookPolicy(), metrics=self.counter
+            outbox=self.outbox,
+            receiver=self.receiver,
+            policy=WebhookPolicy(),
+            metrics=self.counter,
+            ended=self.ended,
         )
 
     async def add(self, *numbers: int, stream: str | None = None) -> None:
@@ -160,4 +165,4 @@ async def test_a_stop_waits_for_posts_and_cuts_off_what_takes_too_long(world: Wo
     world.wait(60)
     await world.drain()
     assert len(world.receiver.posts) == 2
-    assert world.deliver.ended.is_set()
+    assert world.ended.is_set()

@@ -25,8 +25,6 @@ class DeliverEvents:
         policy: How patiently.
         metrics: Counts attempts.
         at_once: Posts under way at the same time [DM-159].
-
-    Attributes:
         ended: Set whenever a post has ended, so that the next may begin.
     """
 
@@ -38,6 +36,7 @@ class DeliverEvents:
         policy: WebhookPolicy,
         metrics: EventMetrics,
         at_once: int = AT_ONCE,
+        ended: asyncio.Event | None = None,
     ) -> None:
         self._outbox = outbox
         self._receiver = receiver
@@ -45,7 +44,7 @@ class DeliverEvents:
         self._metrics = metrics
         self._at_once = at_once
         self._posts: set[asyncio.Task[None]] = set()
-        self.ended = asyncio.Event()
+        self._ended = ended or asyncio.Event()
 
     async def begin(self) -> int:
         """Claim due events for the places that are free, and begin to post them; return how many.
@@ -76,7 +75,7 @@ class DeliverEvents:
 
     def _end(self, post: asyncio.Task[None]) -> None:
         self._posts.discard(post)
-        self.ended.set()
+        self._ended.set()
         if not post.cancelled() and (failure := post.exception()) is not None:
             # The event stays leased, and is posted again afterwards: at least once, by design.
             _log.warning("what became of an event could not be written down", exc_info=failure)
