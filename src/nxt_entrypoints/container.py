@@ -42,6 +42,7 @@ from nxt_domain.identity.use_cases.sign_in import ConfirmLocalSession, SignIn
 from nxt_domain.messaging.use_cases.apply_event import ApplyDeviceEvent
 from nxt_domain.messaging.use_cases.changes import Workshop
 from nxt_domain.messaging.use_cases.receive_events import ReceiveDeliveryEvent
+from nxt_domain.meters.intents import RegisterIntents
 from nxt_domain.meters.use_cases.apply_delivery_events import ApplyDeliveryEvents
 from nxt_domain.meters.use_cases.command_meters import MeterCommands
 from nxt_domain.meters.use_cases.complete_top_up import CompleteTopUp
@@ -227,6 +228,7 @@ class Container(containers.DeclarativeContainer):
     apply_delivery_events = providers.Singleton(ApplyDeliveryEvents, begin=begin, clock=clock, wakeups=wake_ups)
     release_suspended = providers.Singleton(ReleaseSuspended, begin=begin, clock=clock, wakeups=wake_ups)
     expire_interactions = providers.Singleton(ExpireInteractions, begin=begin, clock=clock)
+    register_intents = providers.Singleton(RegisterIntents, begin)
     sweep_interactions = providers.Singleton(SweepInteractions, begin=begin, clock=clock, wakeups=wake_ups)
     telemetry_role = providers.Singleton(
         TelemetryRole,

@@ -18,6 +18,7 @@ from nxt_adapters.memory.credit_transfers import MemoryCreditTransfers
 from nxt_adapters.memory.database import MemoryClock, MemoryDatabase, MemoryTransaction
 from nxt_adapters.memory.exchange_rates import MemoryReportedGrids
 from nxt_adapters.memory.grids import MemoryGridTwins
+from nxt_adapters.memory.intents import MemoryIntents
 from nxt_adapters.memory.interactions import MemoryInteractions
 from nxt_adapters.memory.job_units import MemoryJobUnits
 from nxt_adapters.memory.leases import MemoryJobLeases
@@ -81,6 +82,7 @@ class MemoryUnitOfWork(MemoryPayments):
         self.mails = MemoryMails(database)
         self.revenue_figures = MemoryRevenueFigures(database)
         self.messages = messages_of(self)
+        self.intents = MemoryIntents(database)
         self.sensors = MemorySensors(database)
         self.message_journal = MemoryMessageJournal(database)
 

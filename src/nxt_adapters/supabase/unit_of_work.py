@@ -20,6 +20,7 @@ from nxt_adapters.supabase.decoder_keys import PostgresDecoderKeys
 from nxt_adapters.supabase.gateway_charges import PostgresCharges
 from nxt_adapters.supabase.gateway_events import PostgresGatewayEvents
 from nxt_adapters.supabase.grid_twins import PostgresGridTwins
+from nxt_adapters.supabase.intents import PostgresIntents
 from nxt_adapters.supabase.interactions import PostgresInteractions
 from nxt_adapters.supabase.job_units import PostgresJobUnits
 from nxt_adapters.supabase.ledger import PostgresLedger
@@ -247,6 +248,11 @@ class SupabaseUnitOfWork(PostgresTransaction):
     def messages(self) -> DeviceMessages:
         """The durable queue of device messages."""
         return self._messages_of(self.connection)
+
+    @cached_property
+    def intents(self) -> PostgresIntents:
+        """What clients want of meters."""
+        return PostgresIntents(self.connection)
 
     @cached_property
     def sensors(self) -> PostgresSensors:

@@ -13,8 +13,9 @@ from nxt_domain.shared.json import JsonObject
 
 
 class StateEventKind(StrEnum):
-    """What happened; ``Meters.observe`` writes ``REPORTED_SET`` itself."""
+    """What happened; ``Meters.observe`` writes ``REPORTED_SET`` itself, ``Intents.register`` ``DESIRED_SET``."""
 
+    DESIRED_SET = "DESIRED_SET"
     REPORTED_SET = "REPORTED_SET"
     COALESCED = "COALESCED"
     EXPIRED = "EXPIRED"
@@ -28,6 +29,7 @@ class StateEventKind(StrEnum):
 class Actor(StrEnum):
     """Who or what caused it."""
 
+    USER = "USER"
     DEVICE = "DEVICE"
     TRIAGE = "TRIAGE"
     SYSTEM = "SYSTEM"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import attrs
 
@@ -11,9 +11,6 @@ from nxt_adapters.chirpstack.translation import kind_by_shape
 from nxt_domain.shared.json import Json
 from nxt_entrypoints.api.services import ApiServices
 from nxt_entrypoints.http.routes import LARGE_MAX_BODY, Guard, Route, route
-
-if TYPE_CHECKING:
-    from nxt_domain.shared.json import Json
 
 
 @attrs.frozen(kw_only=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 import click
@@ -11,13 +12,16 @@ from nxt_entrypoints.cli.options import Age, data_option
 from nxt_entrypoints.cli.output import emit, examples, json_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
     from nxt_domain.messaging.journal import MessagePage, MessageRecord
     from nxt_domain.orders.message_story import MessageStory
     from nxt_domain.orders.use_cases.look_after_messages import Cancellation
+    from nxt_entrypoints.cli.operator_plane import Operating
+
+T = TypeVar("T")
 
 _STATES = (
     "QUEUED",
@@ -76,7 +80,6 @@ def list_all(
     from datetime import UTC, datetime, timedelta  # noqa: PLC0415 - keeps `--help` fast
 
     from nxt_domain.messaging.journal import MessageFilter, MessageState, MessageWindow  # noqa: PLC0415 - as above
-    from nxt_entrypoints.cli.operator_plane import operate  # noqa: PLC0415 - needs the extra
 
     wanted = MessageFilter(
         state=None if state is None else MessageState(state),
@@ -86,7 +89,7 @@ def list_all(
         since=datetime.now(UTC) - timedelta(seconds=since),
     )
     window = MessageWindow(limit=limit, after=after)
-    page = operate(data, lambda operating: operating.read_messages.page(wanted, window))
+    page = _operate(data, lambda operating: operating.read_messages.page(wanted, window))
     emit(attrs.asdict(page), as_json=as_json, lines=lambda: _table(page))
     return 0
 
@@ -137,9 +140,8 @@ def cancel(message_ids: tuple[str, ...], data: Path | None, as_json: bool) -> in
     NOT_FOUND for each ID, and exits with 0 if all of them are CANCELLED, else 1.
     """
     from nxt_domain.messaging.model import CancelResult  # noqa: PLC0415 - keeps `--help` fast
-    from nxt_entrypoints.cli.operator_plane import operate  # noqa: PLC0415 - needs the extra
 
-    done = operate(data, lambda operating: operating.cancel_messages(operating.actor, message_ids))
+    done = _operate(data, lambda operating: operating.cancel_messages(operating.actor, message_ids))
     emit([attrs.asdict(each) for each in done], as_json=as_json, lines=lambda: map(_cancelled, done))
     return 0 if all(each.result is CancelResult.CANCELLED for each in done) else 1
 
@@ -156,9 +158,8 @@ def retry(message_id: str, data: Path | None, as_json: bool) -> int:
     stands against it, or if it has no token. Exits with 0 if it is queued again, else 1.
     """
     from nxt_domain.orders.use_cases.look_after_messages import RetryOutcome  # noqa: PLC0415 - keeps `--help` fast
-    from nxt_entrypoints.cli.operator_plane import operate  # noqa: PLC0415 - needs the extra
 
-    done = operate(data, lambda operating: operating.retry_message(operating.actor, message_id))
+    done = _operate(data, lambda operating: operating.retry_message(operating.actor, message_id))
     why = f": {done.why}" if done.why else ""
     emit(
         attrs.asdict(done),
@@ -168,10 +169,20 @@ def retry(message_id: str, data: Path | None, as_json: bool) -> int:
     return 0 if done.outcome is RetryOutcome.REQUEUED else 1
 
 
-def _story(data: Path | None, message_id: str) -> MessageStory:
+def _operate(data: Path | None, work: Callable[[Operating], Awaitable[T]]) -> T:
+    """Do something, where the queue is that of the relational database [DM-2]."""
     from nxt_entrypoints.cli.operator_plane import operate  # noqa: PLC0415 - needs the extra
 
-    return operate(data, lambda operating: operating.read_messages.story(message_id))
+    if data is None and os.environ.get("DEVICE_MESSAGING_URL"):
+        raise click.UsageError(
+            "Device messaging runs on its own here (DEVICE_MESSAGING_URL), with its own database. Ask that service:"
+            " GET /message/{interaction id}, POST /messages/cancel."
+        )
+    return operate(data, work)
+
+
+def _story(data: Path | None, message_id: str) -> MessageStory:
+    return _operate(data, lambda operating: operating.read_messages.story(message_id))
 
 
 def _table(page: MessagePage) -> Iterator[str]:

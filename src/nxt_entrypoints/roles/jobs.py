@@ -39,6 +39,7 @@ from nxt_entrypoints.wiring import messages, metering
 _log = structlog.get_logger(__name__)
 _NOTIFICATIONS_POLL_S = 2.0
 _SEALING_POLL_S = 4.0
+_INTENTS_POLL_S = 1.0
 _money_metrics = PrometheusMoneyMetrics.of(registry)
 _TRANSFERS_POLL_S = 2.0
 
@@ -60,6 +61,8 @@ async def start_jobs(process: Process, reports: ReportReceiver | None) -> None:
         _start_notifications(process)
     if process.settings.has("NXT_SECRETS_KEYS"):
         _start_sealing(process)
+    if capabilities.metering.enabled:
+        _start_intents(process)
     _start_relay(process, reports)
     if running(CALENDAR, process.settings):
         await _start_calendar(process)
@@ -124,6 +127,17 @@ def _start_notifications(process: Process) -> None:
         )
 
     process.run("notifications", run)
+
+
+def _start_intents(process: Process) -> None:
+    """Register what clients wrote into the intent columns of meters, within two seconds (R16)."""
+    register = process.container.register_intents()
+
+    async def run(stopping: asyncio.Event) -> None:
+        nobody = asyncio.Event()  # triggers can't hint: the inbox is looked into by the clock alone
+        await work_until_stopped("intents", register, woken=nobody, stopping=stopping, poll_s=_INTENTS_POLL_S)
+
+    process.run("intents", run)
 
 
 def _start_sealing(process: Process) -> None:

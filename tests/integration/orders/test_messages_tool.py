@@ -112,3 +112,12 @@ async def test_what_is_wrong_is_said(nxt: Run, arguments: list[str], status: int
     """[R54] One line, and a status."""
     done, _, err = await nxt(*arguments)
     assert (done, text in err) == (status, True)
+
+
+async def test_a_queue_elsewhere_is_not_looked_for_here(nxt: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[DM-2] With device messaging on its own, the rows of this database would tell an old story."""
+    monkeypatch.setenv("DEVICE_MESSAGING_URL", "http://messaging:3100")
+    for arguments in (["ls"], ["retry", "1842"], ["cancel", "1842"], ["explain", "1842"]):
+        status, out, err = await nxt(*arguments)
+        assert (status, out) == (2, "")
+        assert "runs on its own here" in err
