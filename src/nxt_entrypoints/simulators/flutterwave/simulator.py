@@ -1,6 +1,5 @@
 """The payment gateway as one thing to start and stop: the v3 API, and ``POST /pay`` for payers [R34]."""
 
-import hmac
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import attrs
 from aiohttp import web
 
-from nxt_entrypoints.simulators.control import Clock, ControlPlane, utc_now
+from nxt_entrypoints.simulators.control import Clock, utc_now
 from nxt_entrypoints.simulators.flutterwave.transactions import (
     PAYMENT_TYPES,
     STATUSES,
@@ -17,14 +16,19 @@ from nxt_entrypoints.simulators.flutterwave.transactions import (
 )
 from nxt_entrypoints.simulators.flutterwave.webhook import FORMS, Merchant, Webhook
 from nxt_entrypoints.simulators.http_server import (
-    HttpSide,
     RefusedError,
     json_answer,
     plain_refusal,
     read_object,
 )
+from nxt_entrypoints.simulators.payment_gateway import (
+    GatewayConfig,
+    GatewayFrame,
+    currency_of,
+    one_of,
+    refuse_unknown,
+)
 from nxt_entrypoints.simulators.state import StateStore
-from nxt_entrypoints.simulators.webhooks import Tasks
 
 _LARGEST = Decimal(10) ** 12
 _PAGE = 100
@@ -36,20 +40,14 @@ def _merchants(values: Iterable[Merchant]) -> tuple[Merchant, ...]:
 
 
 @attrs.frozen(kw_only=True)
-class FlutterwaveConfig:
+class FlutterwaveConfig(GatewayConfig):
     """How the gateway is set up.
 
     Attributes:
-        port: 0 takes a free one.
         merchants: the accounts; the first is the platform's.
-        webhook_retries: deliveries after the first one while the answer isn't 200.
-        webhook_retry_s: seconds between them.
     """
 
-    port: int = 0
     merchants: tuple[Merchant, ...] = attrs.field(converter=_merchants)
-    webhook_retries: int = 3
-    webhook_retry_s: float = 10.0
 
 
 class Flutterwave:
@@ -72,27 +70,21 @@ class Flutterwave:
         seed: int = 0,
         clock: Clock = utc_now,
     ) -> None:
-        self._config = config
         self._clock = clock
         self._ledger = Ledger(store)
-        self._tasks = Tasks()
-        self.control = ControlPlane(seed=seed, clock=clock)
-        self._webhooks = {
-            merchant.name: Webhook(
-                merchant,
-                self.control,
-                self._tasks,
-                retries=config.webhook_retries,
-                retry_s=config.webhook_retry_s,
-                pace=speed,
-            )
-            for merchant in config.merchants
-        }
-        self.http = HttpSide(
-            self.control,
-            vendor_prefixes=("/v3/",),
+        self._frame = GatewayFrame(
+            config,
+            config.merchants,
+            prefixes=("/v3/",),
             server_error=lambda: RefusedError(500, _error("An error occurred")),
+            unauthorized=lambda: RefusedError(401, _error("Invalid authorization key")),
+            pace=speed,
+            seed=seed,
+            clock=clock,
         )
+        self.control, self.http = self._frame.control, self._frame.http
+        self.start, self.stop, self._merchant = self._frame.start, self._frame.stop, self._frame.merchant
+        self._webhooks = {merchant.name: Webhook(merchant, self._frame) for merchant in config.merchants}
         self.http.app.add_routes(
             [
                 web.get("/v3/transactions/verify_by_reference", self._verify_by_reference),
@@ -105,27 +97,7 @@ class Flutterwave:
             ]
         )
 
-    async def start(self) -> None:
-        """Open the listener."""
-        await self.http.start(self._config.port)
-
-    async def stop(self) -> None:
-        """Close the listener; events still to be delivered are lost, as verification finds them."""
-        await self.http.stop()
-        await self._tasks.stop()
-        for webhook in self._webhooks.values():
-            await webhook.close()
-
     # -- the vendor's API -----------------------------------------------------------------------
-
-    def _merchant(self, request: web.Request) -> str:
-        """Return the account whose secret key the call carries, and log the call."""
-        given = request.headers.get("Authorization", "").encode()
-        for merchant in self._config.merchants:
-            if hmac.compare_digest(given, f"Bearer {merchant.secret_key}".encode()):
-                self.control.log.add("http", method=request.method, path=request.path_qs, merchant=merchant.name)
-                return merchant.name
-        raise RefusedError(401, _error("Invalid authorization key"))
 
     async def _verify_by_reference(self, request: web.Request) -> web.Response:
         merchant = self._merchant(request)
@@ -169,7 +141,7 @@ class Flutterwave:
                 merchant=merchant,
                 tx_ref=body["tx_ref"],
                 amount=amount,
-                currency=_currency(body, _bad),
+                currency=currency_of(body.get("currency"), _bad),
                 status="pending",
                 payment_type="ussd",
                 created_at=self._clock(),
@@ -207,13 +179,10 @@ class Flutterwave:
     async def _pay(self, request: web.Request) -> web.Response:
         """Pay under a reference, or complete a started charge, and send the webhook."""
         body = await read_object(request, plain_refusal)
-        if unknown := sorted(set(body) - _PAY_KEYS):
-            raise plain_refusal(f"unknown keys: {', '.join(unknown)}")
-        merchant = body.get("merchant", self._config.merchants[0].name)
-        if merchant not in self._webhooks:
-            raise plain_refusal(f"unknown merchant {merchant}")
-        form = _one_of(body, "form", FORMS, "current")
-        status = _one_of(body, "status", STATUSES, "successful")
+        refuse_unknown(body, _PAY_KEYS)
+        merchant = self._frame.merchant_of_payer(body)
+        form = one_of(body, "form", FORMS, "current")
+        status = one_of(body, "status", STATUSES, "successful")
         started = self._started(body, merchant) if "id" in body else self._attempt(body, merchant)
         paid = self._ledger.save(attrs.evolve(started, status=status))
         self.control.log.add("pay", id=paid.id, tx_ref=paid.tx_ref, amount=str(paid.amount), status=status)
@@ -237,9 +206,9 @@ class Flutterwave:
             merchant=merchant,
             tx_ref=tx_ref,
             amount=_amount(body.get("amount"), plain_refusal, from_text=True),
-            currency=_currency(body, plain_refusal),
+            currency=currency_of(body.get("currency"), plain_refusal),
             status="pending",
-            payment_type=_one_of(body, "payment_type", PAYMENT_TYPES, "card"),
+            payment_type=one_of(body, "payment_type", PAYMENT_TYPES, "card"),
             created_at=self._clock(),
         )
 
@@ -275,17 +244,3 @@ def _amount(value: object, refusal: Any, *, from_text: bool = False) -> Decimal:
     if not 0 < amount <= _LARGEST or amount != amount.quantize(Decimal("0.000001")):
         raise refusal("amount must be positive, at most 1e12, with at most 6 decimals")
     return amount
-
-
-def _currency(body: dict[str, Any], refusal: Any) -> str:  # noqa: ANN401 - maker of a refusal
-    value = body.get("currency")
-    if not isinstance(value, str) or len(value) != 3 or not value.isupper():
-        raise refusal("currency must be an ISO code of three capitals")
-    return value
-
-
-def _one_of(body: dict[str, Any], key: str, allowed: tuple[str, ...], default: str) -> str:
-    value = body.get(key, default)
-    if value not in allowed:
-        raise plain_refusal(f"{key} must be one of {', '.join(allowed)}")
-    return str(value)

@@ -1,16 +1,12 @@
 """The gateway's webhook: both body forms, delivered again while nobody answers 200 [PAY-69, PAY-70]."""
 
-import asyncio
-
 import attrs
 
-from nxt_entrypoints.simulators.control import ControlPlane
 from nxt_entrypoints.simulators.flutterwave.transactions import Transaction, plain
 from nxt_entrypoints.simulators.http_server import encode_json
-from nxt_entrypoints.simulators.webhooks import Poster, Tasks
+from nxt_entrypoints.simulators.payment_gateway import GatewayFrame
 
 FORMS = ("current", "flat")
-_LATE_S = 20.0
 _EVENT_TYPES = {
     "card": "CARD_TRANSACTION",
     "bank_transfer": "BANK_TRANSFER_TRANSACTION",
@@ -36,57 +32,19 @@ class Merchant:
 
 
 class Webhook:
-    """Delivers the events of one merchant.
+    """Tells the events of one merchant (the real gateway repeats them after 30 minutes).
 
     Args:
         merchant: where to and with which hash.
-        control: faults and log.
-        tasks: where deliveries run.
-        retries: deliveries after the first one, while the answer isn't 200.
-        retry_s: seconds between deliveries (the real gateway takes 30 minutes).
-        pace: divisor of the lateness of reordered events.
+        frame: of the gateway.
     """
 
-    def __init__(
-        self,
-        merchant: Merchant,
-        control: ControlPlane,
-        tasks: Tasks,
-        *,
-        retries: int,
-        retry_s: float,
-        pace: float,
-    ) -> None:
-        self._merchant = merchant
-        self._control = control
-        self._tasks = tasks
-        self._retries = retries
-        self._retry_s = retry_s
-        self._poster = Poster(
-            control, merchant.webhook_url, {"verif-hash": merchant.webhook_secret}, pace=pace, timeout_s=60.0
-        )
+    def __init__(self, merchant: Merchant, frame: GatewayFrame) -> None:
+        self._deliveries = frame.deliveries(merchant, {"verif-hash": merchant.webhook_secret})
 
     def send(self, transaction: Transaction, form: str) -> None:
         """Deliver an event in the background."""
-        body = encode_json(_BODIES[form](transaction))
-        self._tasks.start(self._deliver(transaction, body), f"webhook {transaction.id}")
-
-    async def _deliver(self, transaction: Transaction, body: bytes) -> None:
-        await self._poster.linger(_LATE_S)
-        for attempt in range(1 + self._retries):
-            await self._control.until_up()
-            if self._control.hits(self._control.faults.loss_rate):
-                self._control.log.add("webhook", id=transaction.id, attempt=attempt, status="lost")
-                return
-            status = await self._poster.post_for_status(body, content_type="application/json")
-            self._control.log.add("webhook", id=transaction.id, attempt=attempt, status=status)
-            if status == 200:
-                return
-            await asyncio.sleep(self._retry_s)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._poster.close()
+        self._deliveries.start(encode_json(_BODIES[form](transaction)), id=transaction.id)
 
 
 def _current(transaction: Transaction) -> dict[str, object]:

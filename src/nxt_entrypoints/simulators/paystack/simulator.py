@@ -1,20 +1,26 @@
 """The payment gateway as one thing to start and stop: its API, and ``POST /pay`` for payers [R34]."""
 
-import hmac
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
 from aiohttp import web
 
-from nxt_entrypoints.simulators.control import Clock, ControlPlane, utc_now
+from nxt_entrypoints.simulators.control import Clock, utc_now
 from nxt_entrypoints.simulators.http_server import (
-    HttpSide,
     RefusedError,
     json_answer,
     plain_refusal,
     read_object,
+)
+from nxt_entrypoints.simulators.payment_gateway import (
+    GatewayConfig,
+    GatewayFrame,
+    Refusal,
+    currency_of,
+    one_of,
+    refuse_unknown,
 )
 from nxt_entrypoints.simulators.paystack.transactions import (
     CHANNELS,
@@ -27,7 +33,6 @@ from nxt_entrypoints.simulators.paystack.transactions import (
 )
 from nxt_entrypoints.simulators.paystack.webhook import Merchant, Webhook
 from nxt_entrypoints.simulators.state import StateStore
-from nxt_entrypoints.simulators.webhooks import Tasks
 
 _LARGEST = 10**14
 _MENUS = ("737", "919", "822", "966")
@@ -36,28 +41,20 @@ _PAY_KEYS = {"reference", "amount", "currency", "status", "channel", "merchant",
 _SETTLE_KEYS = {"id", "status"}
 _CODES = {401: "invalid_Key", 400: "invalid_params"}
 
-Refusal = Callable[[str], RefusedError]
-
 
 def _merchants(values: Iterable[Merchant]) -> tuple[Merchant, ...]:
     return tuple(values)
 
 
 @attrs.frozen(kw_only=True)
-class PaystackConfig:
+class PaystackConfig(GatewayConfig):
     """How the gateway is set up.
 
     Attributes:
-        port: 0 takes a free one.
         merchants: the accounts; the first is the platform's.
-        webhook_retries: deliveries after the first one while the answer isn't 200.
-        webhook_retry_s: seconds between them.
     """
 
-    port: int = 0
     merchants: tuple[Merchant, ...] = attrs.field(converter=_merchants)
-    webhook_retries: int = 3
-    webhook_retry_s: float = 10.0
 
 
 class Paystack:
@@ -80,27 +77,21 @@ class Paystack:
         seed: int = 0,
         clock: Clock = utc_now,
     ) -> None:
-        self._config = config
         self._clock = clock
         self._ledger = Ledger(store)
-        self._tasks = Tasks()
-        self.control = ControlPlane(seed=seed, clock=clock)
-        self._webhooks = {
-            merchant.name: Webhook(
-                merchant,
-                self.control,
-                self._tasks,
-                retries=config.webhook_retries,
-                retry_s=config.webhook_retry_s,
-                pace=speed,
-            )
-            for merchant in config.merchants
-        }
-        self.http = HttpSide(
-            self.control,
-            vendor_prefixes=("/transaction", "/charge", "/refund"),
+        self._frame = GatewayFrame(
+            config,
+            config.merchants,
+            prefixes=("/transaction", "/charge", "/refund"),
             server_error=lambda: _refusal(500, "An error occurred"),
+            unauthorized=lambda: _refusal(401, "Invalid key"),
+            pace=speed,
+            seed=seed,
+            clock=clock,
         )
+        self.control, self.http = self._frame.control, self._frame.http
+        self.start, self.stop, self._merchant = self._frame.start, self._frame.stop, self._frame.merchant
+        self._webhooks = {merchant.name: Webhook(merchant, self._frame) for merchant in config.merchants}
         self.http.app.add_routes(
             [
                 web.post("/transaction/initialize", self._initialize),
@@ -115,27 +106,7 @@ class Paystack:
             ]
         )
 
-    async def start(self) -> None:
-        """Open the listener."""
-        await self.http.start(self._config.port)
-
-    async def stop(self) -> None:
-        """Close the listener; events still to be delivered are lost, as verification finds them."""
-        await self.http.stop()
-        await self._tasks.stop()
-        for webhook in self._webhooks.values():
-            await webhook.close()
-
     # -- the vendor's API -----------------------------------------------------------------------
-
-    def _merchant(self, request: web.Request) -> str:
-        """Return the account whose secret key the call carries, and log the call."""
-        given = request.headers.get("Authorization", "").encode()
-        for merchant in self._config.merchants:
-            if hmac.compare_digest(given, f"Bearer {merchant.secret_key}".encode()):
-                self.control.log.add("http", method=request.method, path=request.path_qs, merchant=merchant.name)
-                return merchant.name
-        raise _refusal(401, "Invalid key")
 
     async def _initialize(self, request: web.Request) -> web.Response:
         """Make a transaction that the payer completes in the browser, here by ``POST /pay``."""
@@ -205,7 +176,7 @@ class Paystack:
             merchant=merchant,
             reference=reference,
             requested_amount=_amount(body.get("amount"), refusal),
-            currency=_currency(body.get("currency", "NGN"), refusal),
+            currency=currency_of(body.get("currency", "NGN"), refusal),
             status=status,
             channel=channel,
             created_at=self._clock(),
@@ -247,12 +218,10 @@ class Paystack:
     async def _pay(self, request: web.Request) -> web.Response:
         """Pay under a reference, or complete what was started under it; a success sends the webhook."""
         body = await _own_body(request, _PAY_KEYS)
-        merchant = body.get("merchant", self._config.merchants[0].name)
-        if merchant not in self._webhooks:
-            raise plain_refusal(f"unknown merchant {merchant}")
-        status = _one_of(body, "status", STATUSES, "success")
+        merchant = self._frame.merchant_of_payer(body)
+        status = one_of(body, "status", STATUSES, "success")
         reference = _reference(body.get("reference"), plain_refusal)
-        channel = _one_of(body, "channel", CHANNELS, "card")
+        channel = one_of(body, "channel", CHANNELS, "card")
         known = self._ledger.by_reference(merchant, reference)
         if known is None:
             known = self._transaction(merchant, body, reference, "abandoned", channel, plain_refusal)
@@ -276,7 +245,7 @@ class Paystack:
         if found is None:
             raise plain_refusal(f"no refund {number}")
         transaction, refund = found
-        settled = attrs.evolve(refund, status=_one_of(body, "status", REFUND_STATUSES, "processed"))
+        settled = attrs.evolve(refund, status=one_of(body, "status", REFUND_STATUSES, "processed"))
         changed = self._ledger.save(transaction.given_back(settled))
         self._webhooks[changed.merchant].refunded(changed, settled)
         return json_answer({"id": settled.id, "status": settled.status, "transaction_status": changed.status})
@@ -284,8 +253,7 @@ class Paystack:
 
 async def _own_body(request: web.Request, known: set[str]) -> dict[str, Any]:
     body = await read_object(request, plain_refusal)
-    if unknown := sorted(set(body) - known):
-        raise plain_refusal(f"unknown keys: {', '.join(unknown)}")
+    refuse_unknown(body, known)
     return body
 
 
@@ -330,20 +298,7 @@ def _amount(value: object, refusal: Refusal) -> int:
     return value
 
 
-def _currency(value: object, refusal: Refusal) -> str:
-    if not isinstance(value, str) or len(value) != 3 or not value.isupper():
-        raise refusal("currency must be an ISO code of three capitals")
-    return value
-
-
 def _reference(value: object, refusal: Refusal) -> str:
     if not isinstance(value, str) or not _REFERENCE.fullmatch(value):
         raise refusal("Transaction reference contains an invalid character: only -, ., = and alphanumeric ones")
-    return value
-
-
-def _one_of(body: dict[str, Any], key: str, allowed: tuple[str, ...], default: str) -> Any:  # noqa: ANN401 - a word
-    value = body.get(key, default)
-    if value not in allowed:
-        raise plain_refusal(f"{key} must be one of {', '.join(allowed)}")
     return value

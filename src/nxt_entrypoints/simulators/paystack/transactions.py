@@ -1,7 +1,7 @@
 """The gateway's memory: one transaction for each reference, however often the payer tries."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 import attrs
 import msgspec
@@ -22,11 +22,11 @@ STATUSES = (
 )
 PAYABLE = frozenset(STATUSES) - {"success", "reversal-pending", "reversed"}
 CHANNELS = ("card", "bank", "bank_transfer", "ussd", "qr", "mobile_money", "eft")
-REFUND_STATUSES = ("pending", "processing", "needs-attention", "processed", "failed")
 FIRST_ID = 4_099_260_001
 _KIND = "paystack"
 
 RefundStatus = Literal["pending", "processing", "needs-attention", "processed", "failed"]
+REFUND_STATUSES: tuple[RefundStatus, ...] = get_args(RefundStatus)
 
 
 @attrs.frozen(kw_only=True)
