@@ -6,12 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import attrs
+import psycopg
 import pytest
 from aiohttp import ClientSession
-from tests.support.stand_alone import BEARER, SECRET, Adopter, ServiceProcess, command, environment
+from tests.support.stand_alone import API_KEY, BEARER, SECRET, Adopter, ServiceProcess, command, environment
 from tests.support.waiting import until
 
+from nxt_adapters.device_messaging import DEFAULT_POLICY, DeviceMessagingClient, DeviceMessagingSettings
+from nxt_adapters.resilience import BreakerPolicy
 from nxt_domain.messaging.webhooks import is_signed
+from nxt_domain.shared.errors import Unavailable
 
 SUCCESS = {"status": "EXECUTION_SUCCESS", "data": {"voltage": 229.87, "phase": "B"}}
 
@@ -59,6 +64,41 @@ async def test_a_command_outlives_its_process(messaging_url: str, http: ClientSe
         last = adopter.events[-1]
         assert last["message"]["response"] == SUCCESS
         assert all(is_signed(SECRET, body, headers["X-Device-Messaging-Signature"]) for body, headers in adopter.posts)
+
+
+@pytest.mark.nightly
+async def test_commands_posted_through_kills_are_there_once_each(messaging_url: str) -> None:
+    """[DM-1] [DM-3] [R56] Whoever repeats what was not answered, under the same key, sends no second command."""
+    service = ServiceProcess(environment(messaging_url, engine={"enabled": False}))
+    patient = attrs.evolve(DEFAULT_POLICY, breaker=BreakerPolicy(failures=10_000, open_s=1.0))
+    client = DeviceMessagingClient(DeviceMessagingSettings(url=service.url, api_key=API_KEY), policy=patient)
+
+    async def enqueue(number: int) -> None:
+        while True:
+            try:
+                return await client.enqueue(command(correlationId=str(number)), request_key=f"task-{number}")
+            except Unavailable:
+                await asyncio.sleep(0.05)
+
+    async def torment() -> None:
+        for _ in range(2):
+            await asyncio.sleep(0.3)
+            await service.kill()
+            await service.start()
+
+    await service.start()
+    try:
+        tormentor = asyncio.create_task(torment())
+        for begin in range(0, 400, 20):  # answers get lost all the time, also those of what was stored
+            await asyncio.gather(*(enqueue(number) for number in range(begin, begin + 20)))
+        await tormentor
+        await asyncio.gather(*(enqueue(number) for number in range(400)))
+    finally:
+        await client.close()
+        await service.stop()
+    with psycopg.connect(messaging_url) as connection:
+        stored = connection.execute("select correlation_id from messaging.device_messages").fetchall()
+    assert sorted(int(row[0]) for row in stored) == list(range(400))
 
 
 async def _look_up(http: ClientSession, service: ServiceProcess) -> dict[str, Any]:

@@ -6,12 +6,14 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
 from tests.support import databases
 from tests.support.databases import Unobtainable
+from tests.support.running_roles import quiet
 from tests.support.stand_alone import API_KEY, BEARER, command, environment, service
 
 from nxt_entrypoints.http.try_out import example
@@ -374,6 +376,11 @@ async def test_the_bodies_that_the_page_suggests_are_taken(client: Client) -> No
 
 async def test_without_its_database_it_says_so() -> None:
     """[DM-143] [DM-170] [DM-172] [DM-189] It starts; commands, posts and figures are 503, and it lives."""
+    with quiet():  # tracebacks for people take longer than the answers
+        await _look_at_a_service_without_database()
+
+
+async def _look_at_a_service_without_database() -> None:
     async with service(environment("postgresql://nobody@127.0.0.1:9/nothing")) as client:
         event = {"deliveryStatus": "DELIVERY_SUCCESSFUL", "device": {"externalReference": "1"}, "deliveryQueueId": "x"}
         answers = await asyncio.gather(
@@ -387,3 +394,30 @@ async def test_without_its_database_it_says_so() -> None:
         assert (await client.get("/healthz")).status == 200
         ready = await client.get("/readyz")
         assert (ready.status, (await ready.json())["failing"]) == (503, ["database"])
+
+
+async def test_a_database_that_says_nothing_is_given_five_seconds() -> None:
+    """[DM-143] Neither a refusal nor an answer: 503 all the same, before a caller gives up."""
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.CancelledError):
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with quiet():  # a traceback for people takes longer than the answer
+        async with service(environment(f"postgresql://nobody@127.0.0.1:{port}/nothing")) as client:
+            began = asyncio.get_running_loop().time()
+            answer = await post(client, "/message/enqueue", command())
+            assert answer == (503, {"error": "Storage unavailable"})
+            assert asyncio.get_running_loop().time() - began < 6
+    server.close()
+
+
+async def test_text_that_is_no_text_is_no_json(desk: Client) -> None:
+    """[DM-143] Half of a surrogate pair can't be stored."""
+    body = json.dumps(command(correlationId="\ud800")).encode()
+    json_type = {**BEARER, "Content-Type": "application/json"}
+    status, refusal = await post(desk, "/message/enqueue", data=body, headers=json_type)
+    assert (status, refusal["error"]) == (400, "Invalid JSON body")
