@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import select
 import time
 from decimal import Decimal
@@ -21,7 +20,7 @@ APPLICATION_ROLE = "nxt_app"
 _LONG_IDLE_S = 30.0
 _LAST_USED = "last_used"
 _ANSWER_WITHIN_S = 4.0  # a route must tell of an exhausted pool before its caller gives up [API-36]
-_JSON_READER = json.JSONDecoder(parse_float=Decimal)
+_JSON_READER = msgspec.json.Decoder(float_hook=Decimal)
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -32,7 +31,7 @@ def dump_json(value: object) -> str:
 
 def load_json(text: str | bytes) -> object:
     """Read JSON from the database; numbers with a fraction become decimals, exactly as they stand."""
-    return _JSON_READER.decode(text if isinstance(text, str) else text.decode())
+    return _JSON_READER.decode(text)
 
 
 def libpq_url(url: str) -> str:

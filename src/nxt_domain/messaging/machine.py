@@ -102,9 +102,21 @@ Step: TypeAlias = Moved | Finished | Unmoved
 Decision = Callable[[DeviceMessage, Moment], Step]
 
 
-def enter(message: DeviceMessage, stage: Stage, at: Moment) -> DeviceMessage:
-    """Put a message into a stage with its status and due time [DM-33]."""
-    return attrs.evolve(message, delivery_status=stage.status, due_at=at.now + at.lane.entry_wait(stage))
+def enter(message: DeviceMessage, stage: Stage, at: Moment, *, remote_id: str | None = None) -> DeviceMessage:
+    """Put a message into a stage with its status and due time [DM-33].
+
+    Args:
+        message: The row.
+        stage: Where it goes.
+        at: The moment.
+        remote_id: What it is called from now on; None: as before.
+    """
+    return attrs.evolve(
+        message,
+        delivery_status=stage.status,
+        delivery_queue_id=message.delivery_queue_id if remote_id is None else remote_id,
+        due_at=at.now + at.lane.entry_wait(stage),
+    )
 
 
 def accepted(message: DeviceMessage, at: Moment, *, attempt: int, remote_id: str) -> Step:
@@ -123,8 +135,7 @@ def accepted(message: DeviceMessage, at: Moment, *, attempt: int, remote_id: str
     if message.retry_count == attempt and message.delivery_status is DeliveryStatus.SENT_TO_NS:
         if not remote_id:
             return attempt_failed(message, at, FailureContext(reason=EMPTY_ID, skip_retry=True))
-        named = attrs.evolve(message, delivery_queue_id=remote_id)
-        return Moved(enter(named, accepted_stage(at.lane.pipeline), at))
+        return Moved(enter(message, accepted_stage(at.lane.pipeline), at, remote_id=remote_id))
     if remote_id and not message.knows(remote_id):
         past = (*message.past_delivery_queue_ids, remote_id)
         return Moved(attrs.evolve(message, past_delivery_queue_ids=past), missed=Stage.NS)
