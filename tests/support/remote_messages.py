@@ -107,17 +107,23 @@ def radio_environment(database_url: str, **document: Any) -> dict[str, str]:
     return environment(database_url, plugins=RADIO, **document) | chirpstack
 
 
-@asynccontextmanager
-async def remote_service(
-    village: RemotePostgresVillage, database_url: str, monkeypatch: pytest.MonkeyPatch, **document: Any
-) -> AsyncIterator[str]:
-    """Run the service, and the API role's route that it tells of events; yields its address."""
+def know_radio(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let services of this process have the radio in place of ChirpStack."""
 
     def build(_settings: object, new_id: Any) -> plugins.Plugin:
         stub = Radio(new_id)
         return plugins.Plugin(id=stub.plugin_id, push=stub, ingress=plugins._StubPosts(stub))
 
     monkeypatch.setitem(plugins.BUILDERS, "calin-chirpstack", build)  # type: ignore[arg-type]  # a dict, as it happens
+
+
+@asynccontextmanager
+async def remote_service(
+    village: RemotePostgresVillage, database_url: str, monkeypatch: pytest.MonkeyPatch, **document: Any
+) -> AsyncIterator[str]:
+    """Run the service, and the API role's route that it tells of events; yields its address."""
+
+    know_radio(monkeypatch)
     services = Services()
     receive = ReceiveDeliveryEvent(begin=village.begin, wakeups=village.wakeups)
     services.stand_alone_messaging = StandAloneMessaging(secret=SECRET, receive=receive, forward=None)

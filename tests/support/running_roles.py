@@ -48,6 +48,7 @@ class RunningRoles:
         series_url: A migrated series database, for the telemetry role.
         roles: Which.
         security: Switches of the artifact that differ from the demo's.
+        environ: Variables that the demo does not have.
     """
 
     def __init__(
@@ -58,12 +59,14 @@ class RunningRoles:
         *,
         roles: Sequence[Role] = (Role.API,),
         security: Mapping[str, object] | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self.secrets: DemoSecrets = new_secrets()
         self._ports = {role: _free_port() for role in roles}
         self.urls: Mapping[Role, str] = {role: f"http://127.0.0.1:{port}" for role, port in self._ports.items()}
         self._stores = {"relational_url": relational_url, "valkey_url": valkey_url, "series_url": series_url}
         self._security = security or {}
+        self._environ = environ or {}
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._stop: asyncio.Event | None = None
@@ -149,7 +152,7 @@ class RunningRoles:
         for index, (role, port) in enumerate(self._ports.items()):
             first = "PORT" if role is Role.PROVISIONING else "NXT_PORT"
             environment[first if index == 0 else f"NXT_PORT_{role.value.upper()}"] = str(port)
-        return environment
+        return {**environment, **self._environ}
 
     async def _start(self, process: Process) -> None:
         telemetry = await start_telemetry(process) if Role.TELEMETRY in self._ports else None

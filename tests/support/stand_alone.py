@@ -49,9 +49,9 @@ async def service(environ: Mapping[str, str]) -> AsyncIterator[TestClient[Any, A
 
 
 @asynccontextmanager
-async def running_service(environ: Mapping[str, str]) -> AsyncIterator[str]:
+async def running_service(environ: Mapping[str, str], port: int | None = None) -> AsyncIterator[str]:
     """As service, with its loops, on a port of its own; yields its address."""
-    port = free_port()
+    port = port or free_port()
     settings = load_messaging_settings({**environ, "PORT": str(port)})
     process = MessagingProcess(settings, CollectorRegistry())
     try:
