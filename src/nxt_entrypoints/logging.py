@@ -55,6 +55,7 @@ _SECRETS_IN_TEXT = (
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"), REDACTED),
 )
 _QUIET = ("alembic.runtime.migration", "amqtt", "transitions", "gmqtt", "socketio", "engineio", "rq.worker")
+_MESSAGING = "nxt_domain.messaging"
 _MAX_DEPTH = 6
 _JSON = json.JSONEncoder(default=str)
 _NAMES = 1024  # more than our lines have; what others send is bounded by it
@@ -97,7 +98,7 @@ def set_up_logging(
     )
     written: list[Processor] = [structlog.processors.format_exc_info, Redaction(secrets), renderer]
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[*named, structlog.stdlib.ExtraAdder(), *placed],
+        foreign_pre_chain=[*named, structlog.stdlib.ExtraAdder(), _module_of_ours, *placed],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *written],
     )
     handler = logging.StreamHandler(stream)
@@ -138,6 +139,13 @@ class _Lines:
             self._stream.flush()
 
     debug = info = warning = error = critical = exception = msg
+
+
+def _module_of_ours(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Name the module of device messaging's lines [DM-171]; the domain logs by the standard library."""
+    if str(event.get("logger", "")).startswith(_MESSAGING):
+        event.setdefault("module", "messaging")
+    return event
 
 
 def _as_json(event: EventDict, **_: object) -> str:

@@ -15,7 +15,7 @@ from nxt_adapters.chirpstack.translation import Ignored, Translation, translate
 from nxt_domain.messaging.model import DeviceEvent, EventHalf
 from nxt_domain.shared.errors import Unauthenticated
 
-_log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__, module="messaging", plugin_id=PLUGIN_ID)
 
 Ingested: TypeAlias = "DeviceEvent | EventHalf | None"
 

@@ -27,7 +27,7 @@ NOT_ENQUEUED = "Failed to enqueue message at ChirpStack"
 
 _UNASSIGNED = "unassigned"
 _LOOK_AGAIN_TIMEOUT_S = 10.0
-_log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__, module="messaging", plugin_id=PLUGIN_ID)
 
 
 class ChirpStackIntake:

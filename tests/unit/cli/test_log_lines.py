@@ -3,10 +3,13 @@
 import io
 import json
 import logging
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import structlog
+from tests.support.messaging_worlds import token_message
 
+from nxt_domain.messaging.routing import newborn
 from nxt_entrypoints.logging import REDACTED, set_up_logging
 
 
@@ -127,3 +130,24 @@ def test_people_get_text_without_secrets_too():
     assert "port=8080" in out.getvalue()
     assert "Traceback" in out.getvalue()
     assert "p4ssw0rd" not in out.getvalue()
+
+
+def test_lines_of_messaging_name_what_they_are_about(lines):
+    """[DM-171] The module, and the message by all its names; nothing that it carries."""
+    new = token_message(7, token="73625140983726150493")
+    message = newborn(
+        new,
+        message_id="01JQ8R7T0V3W5X7Y9Z1B3D5F7H",
+        ready_queue="queue:stub-push:network:42",
+        now=datetime(2026, 3, 10, 9, 15, tzinfo=UTC),
+        max_age=timedelta(days=1),
+    )
+    logger = logging.getLogger("nxt_domain.messaging.use_cases.dispatch")
+    logger.warning("sending a message took %.1f s", 21.3, extra=message.names)
+    logging.getLogger("library").warning("something else")
+    ours, other = lines()
+    assert ours["module"] == "messaging"
+    named = {name: ours[name] for name in ("message_id", "correlation_id", "plugin_id")}
+    assert named == {"message_id": message.id, "correlation_id": "7", "plugin_id": "stub-push"}
+    assert "module" not in other
+    assert "73625140983726150493" not in json.dumps(ours)

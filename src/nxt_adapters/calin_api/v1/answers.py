@@ -37,7 +37,7 @@ _FIXED: Mapping[str, JsonObject] = {
     "Switch Off": {"turnOffAccepted": True},
     "Token": {"tokenAccepted": True},
 }
-_log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__, module="messaging", plugin_id="calin-api-v1")
 
 Reader = Callable[[str, DeviceMessage], JsonObject]
 

@@ -27,7 +27,7 @@ RESET = "[CALIN API-V1] abruptly closed its end of the connection"
 
 _TEXTS = {"ECONNREFUSED": REFUSED, "ECONNRESET": RESET}
 _USUAL_CODES = frozenset({"", "0", "00", "99"})
-_log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__, module="messaging", plugin_id="calin-api-v1")
 
 
 class CalinV1Client:

@@ -35,7 +35,7 @@ _NUMBERS: Mapping[str, tuple[str, str]] = {
     "Phase-A Current(A)": ("current", "current number"),
     "Maximum power threshold": ("powerLimit", "power limit number"),
 }
-_log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__, module="messaging", plugin_id="calin-api-v2")
 
 
 def interpret(answer: JsonObject, message: DeviceMessage) -> DeviceEvent | None:

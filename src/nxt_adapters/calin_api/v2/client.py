@@ -38,7 +38,7 @@ UNAUTHORIZED = "[CALIN API-V2] Unauthorized after token refresh"
 IS_DOWN = "CALIN API-V2 is down"
 
 _UNAUTHORIZED = 401
-_log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__, module="messaging", plugin_id="calin-api-v2")
 
 
 class CalinV2Client:

@@ -13,6 +13,7 @@ from nxt_domain.messaging.events import delivery_task, message_event
 from nxt_domain.messaging.machine import Decision, Finished, Moment, Moved, Step, Unmoved
 from nxt_domain.messaging.model import DeliveryEvent, DeviceMessage
 from nxt_domain.messaging.ports import MessageStore, MessagingMetrics, NoMetrics
+from nxt_domain.messaging.stages import Stage
 from nxt_domain.messaging.tuning import DeliveryPolicy, Lanes
 from nxt_domain.shared.unit_of_work import UnitOfWorkFactory
 from nxt_domain.shared.wakeups import Channel, WakeUps
@@ -64,7 +65,7 @@ class Changes:
         self._live = dict(self._before)
         self._finished: dict[str, Finished] = {}
         self._events: list[DeliveryEvent] = []
-        self._missed: list[Unmoved | Moved] = []
+        self._missed: list[tuple[DeviceMessage, Stage]] = []
 
     def current(self, message_id: str) -> DeviceMessage | None:
         """Return a row as it would be written now; None: it is not live any more."""
@@ -88,13 +89,13 @@ class Changes:
             case Moved(message=moved, missed=missed):
                 self._live[message.id] = moved
                 if missed is not None:
-                    self._missed.append(step)
+                    self._missed.append((message, missed))
             case Finished():
                 del self._live[message.id]
                 self._finished[message.id] = step
             case Unmoved(missed=missed):
                 if missed is not None:
-                    self._missed.append(step)
+                    self._missed.append((message, missed))
 
     def announce(self, event: DeliveryEvent) -> None:
         """Add an event for the adopter."""
@@ -142,9 +143,8 @@ class Changes:
             metrics.finished(end.message.delivery_status.value, end.message.retry_count)
         for plugin_id, reason in self._failures():
             metrics.attempt_failed(plugin_id, reason)
-        for step in self._missed:
-            if step.missed is not None:
-                _log.warning("a message left stage %s before it could be moved", step.missed)
-                metrics.stage_missed(step.missed)
+        for message, stage in self._missed:
+            _log.warning("a message left stage %s before it could be moved", stage, extra=message.names)
+            metrics.stage_missed(stage)
         if self._finished or self._events:
             self._workshop.wakeups.hint(Channel.OUTBOX)

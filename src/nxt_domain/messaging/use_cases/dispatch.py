@@ -135,7 +135,7 @@ class Dispatch:
         self._keeper.drop([message.id])
         self.send_ended.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("the result of sending message %s was not recorded", message.id, exc_info=error)
+            _log.error("the result of sending a message was not recorded", exc_info=error, extra=message.names)
 
     async def _send(self, message: DeviceMessage) -> None:
         verdict = await self._attempt(message)
@@ -160,7 +160,7 @@ class Dispatch:
             failure = FailureContext(reason=f"The network did not answer within {SEND_LIMIT.total_seconds():.0f} s")
             decide = partial(refused, attempt=message.retry_count, failure=failure)
         except Exception:  # noqa: BLE001 - a defect of one plug-in must not stop the others' messages; it is logged
-            _log.exception("plug-in %s failed to send message %s", message.plugin_id, message.id)
+            _log.exception("the plug-in failed to send a message", extra=message.names)
             failure = FailureContext(reason="The plug-in failed while sending")
             decide = partial(refused, attempt=message.retry_count, failure=failure)
         self._mention_slow(message, asyncio.get_running_loop().time() - began)
@@ -168,4 +168,4 @@ class Dispatch:
 
     def _mention_slow(self, message: DeviceMessage, took_s: float) -> None:
         if took_s > self._workshop.lanes[message.plugin_id].entry_wait(Stage.NS).total_seconds():
-            _log.warning("sending message %s by %s took %.1f s", message.id, message.plugin_id, took_s)
+            _log.warning("sending a message took %.1f s", took_s, extra=message.names)

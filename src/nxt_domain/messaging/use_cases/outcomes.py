@@ -96,6 +96,6 @@ class Outcomes:
     def _count_miss(self, message: DeviceMessage) -> None:
         lane = self._workshop.lanes.get(message.plugin_id)
         stage = None if lane is None else stage_of(message.delivery_status, lane.pipeline)
-        _log.warning("message %s left stage %s before its outcome was known", message.id, stage)
+        _log.warning("a message left stage %s before its outcome was known", stage, extra=message.names)
         if stage is not None:
             self._workshop.metrics.stage_missed(stage)

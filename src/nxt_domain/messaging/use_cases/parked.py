@@ -41,7 +41,9 @@ def apply_event(changes: Changes, event: DeviceEvent, owners: Owners) -> None:
     for message_id in owners.get(remote_id, ()):
         step = changes.apply(message_id, partial(event_applied, event=event, remote_id=remote_id))
         if isinstance(step, Unmoved):
-            _log.info("event %s for message %s has no effect: %s", event.delivery_status, message_id, step.reason)
+            message = changes.current(message_id)
+            names = {"message_id": message_id} if message is None else message.names
+            _log.info("an event %s has no effect: %s", event.delivery_status, step.reason, extra=names)
 
 
 async def apply_parked(store: MessageStore, changes: Changes) -> None:

@@ -190,7 +190,7 @@ class Tick:
             return await ask(message)
         except Exception:  # noqa: BLE001 - a defect of one plug-in must not stop the others' messages; it is logged
             # It waits on in its stage, so that it never blocks those after it [DM-39].
-            _log.exception("looking at message %s by %s failed", message.id, message.plugin_id)
+            _log.exception("looking at a message failed", extra=message.names)
             return machine.waits_on
 
     async def _adopt(self, message: DeviceMessage) -> machine.Decision:
@@ -214,7 +214,7 @@ class Tick:
         try:
             event = await self._plugins.pull[message.plugin_id].poll(message)
         except PollFailed as failure:
-            _log.warning("polling message %s by %s failed: %s", message.id, message.plugin_id, failure)
+            _log.warning("polling a message's task failed: %s", failure, extra=message.names)
             self._workshop.metrics.poll_failed(message.plugin_id)
             return machine.waits_on
         return partial(machine.polled, event=event)
