@@ -165,6 +165,6 @@ async def test_every_command_ends_once_and_every_token_counts_once(
         meters = [service.meter(number) for number in METERS]
         assert sum(meter["tokens_accepted"] for meter in meters) == count // 2
         assert sum(meter["credited_kwh_total"] for meter in meters) == KWH * (count // 2)
-        assert service.count("task") > count  # the weather was bad enough for repetitions
+        assert service.count("task") >= count + (storm_s > 1)  # a long storm was bad enough for repetitions
         assert most
         assert max(most.values()) <= 5

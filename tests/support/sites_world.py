@@ -65,6 +65,7 @@ class SitesWorld:
             "job_leases": PostgresJobLeases(self.pool, "test"),
             "operations_app": "Ayrton",
             "provisioning_role": None,
+            "sensor_readings": None,
             "site_devices": None,
         }
         adapters = {**usual, **adapters}
