@@ -146,18 +146,15 @@ def next_action(
         if TransferStep.TURN_OFF not in commands:
             return TransferAction.FINISH
         return _turning_on(commands.get(TransferStep.TURN_ON), or_else=TransferAction.FINISH)
-    first = _before_clearing(commands)
-    if first is not None:
-        return first
     if (clear := commands.get(TransferStep.CLEAR_CREDIT)) is None:
-        return TransferAction.MEASURE
+        return _before_clearing(commands)
     if not _has_worked(clear):
         return _clearing(clear)
     return _delivering(transfer, commands, order_status) if transfer.is_paid_out else TransferAction.PAY_OUT
 
 
-def _before_clearing(commands: Mapping[TransferStep, Interaction]) -> TransferAction | None:
-    """Turn the sender off and read its credit; None: both were done."""
+def _before_clearing(commands: Mapping[TransferStep, Interaction]) -> TransferAction:
+    """Turn the sender off, read its credit, and compare."""
     for step, action in (
         (TransferStep.TURN_OFF, TransferAction.TURN_OFF),
         (TransferStep.READ_CREDIT, TransferAction.READ_CREDIT),
@@ -166,7 +163,7 @@ def _before_clearing(commands: Mapping[TransferStep, Interaction]) -> TransferAc
             return action
         if not _has_worked(command):
             return TransferAction.REFUSE if command.status.is_final else TransferAction.WAIT
-    return None
+    return TransferAction.MEASURE
 
 
 def _clearing(clear: Interaction) -> TransferAction:

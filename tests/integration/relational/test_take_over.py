@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,17 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from tests.support.ledger import connect
+from tests.support.payments_postgres import PaymentsTransaction
+from tests.support.payments_world import RecordingTopUps
 from tests.support.predecessor import AGENT, CONNECTION, LOOSE_METERS, METER, ORG, OWNERLESS, SYSTEM, Predecessor, fill
 
+from nxt_adapters.memory.database import MemoryClock
+from nxt_adapters.memory.wakeups import MemoryWakeUps
 from nxt_adapters.supabase.engine import create_engine
 from nxt_adapters.supabase.old_books import PostgresOldBooks, open_old_books
 from nxt_adapters.supabase.take_over import TakeOverWork
 from nxt_domain.orders.old_books import Extent, Oddity, Standing
+from nxt_domain.orders.use_cases.settle_orders import SettleOrders
 from nxt_domain.orders.use_cases.take_over import TakeOver
 from nxt_domain.shared.errors import Conflict
 from nxt_entrypoints import ledger_audit
@@ -173,6 +180,25 @@ async def test_a_run_that_was_cut_off_is_continued(old: Predecessor) -> None:
     assert crashes > 10
     held = balances(old)
     assert (held[METER], held[62], held[AGENT]) == (Decimal("2227.3001"), 466, Decimal("18999.7"))
+    assert await ledger_audit.audit(old.url) == []
+
+
+async def test_business_goes_on_with_the_books_that_were_taken_over(old: Predecessor) -> None:
+    """[PAY-31] [PAY-38] [PAY-40] What was waiting settles from what was taken over."""
+    old.session.execute("update public.meters set kwh_tariff = 300 where id = 1")
+    await asyncio.to_thread(take_over, old.url)
+    engine, top_ups = create_engine(old.url, pool_size=2), RecordingTopUps()
+    settle = SettleOrders(
+        begin=lambda: PaymentsTransaction(engine),
+        top_ups=top_ups,
+        clock=MemoryClock(datetime.now(UTC)),
+        wake_ups=MemoryWakeUps(),
+    )
+    report = await settle()
+    await engine.dispose()
+    assert report.completed == [17]
+    held = balances(old)
+    assert (held[AGENT], held[METER]) == (Decimal("18199.7"), Decimal("3027.3001"))
     assert await ledger_audit.audit(old.url) == []
 
 
