@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+import psycopg
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
@@ -80,7 +81,7 @@ async def test_nothing_that_work_raises_ends_the_loop() -> None:
 async def test_what_is_away_is_told_once_and_without_a_traceback() -> None:
     """[DM-189] The database, as the driver or as an adapter says it; a defect in between is told as one."""
     stopping, woken = asyncio.Event(), asyncio.Event()
-    driver = OperationalError("select 1", {}, type("OperationalError", (Exception,), {})("connection refused"))
+    driver = OperationalError("select 1", {}, psycopg.OperationalError("connection refused"))
     fates: list[Exception | None] = [driver, Unavailable("away"), None, driver, ValueError("a defect"), None]
 
     async def work() -> int:
