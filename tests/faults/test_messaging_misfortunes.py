@@ -446,3 +446,35 @@ async def test_every_instant_of_the_queue_has_its_zone(postgres: PostgresWorld) 
         columns = dict(tuple(row) for row in found)
     assert {"device_messages.due_at", "device_messages.lease_until", "admission.last_claim_at"} <= set(columns)
     assert set(columns.values()) == {"timestamp with time zone"}
+
+
+@pytest.mark.parametrize("stage", [None, Stage.NS, Stage.DEVICE, Stage.RETRY])
+async def test_a_repaired_row_goes_on(postgres: PostgresWorld, stage: Stage | None) -> None:
+    """[DM-15] As the page for operators tells: repair it, cut the prefix off, make it due."""
+    engine = Engine(postgres)
+    (message_id,) = await engine.enqueue(push_message())
+    if stage is not None:
+        await put_into(postgres, stage)
+        await postgres.pass_time(timedelta(hours=2))
+    await postgres.spoil(message_id)
+    for each in Stage:
+        await engine.tick.run(each)
+    await engine.send()
+    assert [row.ready_queue for row in await rows(postgres)] == ["unreadable:queue:stub-push:network:42"]
+    async with postgres.engine.begin() as connection:
+        await connection.execute(
+            text(
+                "update messaging.device_messages set ready_queue = replace(ready_queue, 'unreadable:', ''),"
+                """ device = '{"type": "ELECTRICITY_METER", "externalReference": "47003330001"}',"""
+                " due_at = case when delivery_status <> 'QUEUED' then now() end"
+            )
+        )
+    for each in Stage:
+        await engine.tick.run(each)
+    await engine.send()
+    # Nobody knows how far it had come: that attempt counts as failed, and the next one delivers.
+    assert await engine.status(message_id) is S.TO_RETRY
+    await postgres.pass_time(timedelta(minutes=1))
+    await engine.tick.run(Stage.RETRY)
+    await engine.send()
+    assert await engine.status(message_id) is S.DELIVERED_TO_NS
