@@ -35,6 +35,11 @@ _FILL = """
         'queue:' || %(plugin_id)s || ':network:' || number %% %(networks)s, 'QUEUED', now() + interval '7 days'
     from generate_series(%(first)s::bigint, %(last)s) as number
 """
+_KNOWN_QUEUES = """
+    insert into messaging.admission (ready_queue)
+    select 'queue:' || %(plugin_id)s || ':network:' || number from generate_series(0, %(networks)s - 1) as number
+    on conflict do nothing
+"""
 _PIECE = 100_000
 
 
@@ -73,8 +78,10 @@ def _fill(url: str, present: int, wanted: int, networks: int) -> None:
             last = min(first + _PIECE, wanted) - 1
             facts = {"plugin_id": PLUGIN_ID, "networks": networks, "first": first, "last": last}
             connection.execute(_FILL, facts)
+        # Each queue was claimed from before.
+        connection.execute(_KNOWN_QUEUES, {"plugin_id": PLUGIN_ID, "networks": networks})
         # What autovacuum does in time.
-        connection.execute("vacuum (analyze) messaging.device_messages")
+        connection.execute("vacuum (analyze) messaging.device_messages, messaging.admission")
 
 
 async def _measure(database: AsyncEngine, waiting: int, claims: int) -> ClaimTime:

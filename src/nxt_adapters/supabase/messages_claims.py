@@ -21,6 +21,9 @@ WINDOW = 1_000
 _GLANCES_PER_CLAIM = 2  # ready queues looked at in one step for each message wanted: others may be at work on some
 _SMALLEST_GLANCE = 50
 
+# In both, "offset 0" keeps the planner from working out a subquery several times, or from reading all of a table for a
+# hundred of its rows.
+#
 # Ready queues of one plug-in that hold messages, found by skipping through the index from key to key, so that the cost
 # follows the number of queues and not that of messages. One look sees a window of them, the next goes on behind it, and
 # a pass ends where it began at the latest. Queues that admission lets through are locked; one that another engine is
@@ -48,7 +51,7 @@ _OPEN_QUEUES = text(
                         and m.ready_queue < :beyond),
                 (select min(m.ready_queue) from messaging.device_messages m
                     where m.delivery_status = 'QUEUED' and m.ready_queue > :first and m.ready_queue < :beyond)
-            ) as ready_queue) as next
+            ) as ready_queue offset 0) as next
         where scan.step < :window and next.ready_queue is not null and not (
             (scan.is_wrapped or next.ready_queue <= scan.ready_queue) and next.ready_queue >= scan.beginning)
     ), keys as (
@@ -88,11 +91,13 @@ _OPEN_QUEUES = text(
 _CLAIM = text(
     f"""
     with open as (
-        select a.ready_queue, chosen.place,
-            (select count(*) from messaging.device_messages h where h.ready_queue = a.ready_queue and h.holds_slot)
-            as held
+        select a.ready_queue, chosen.place, case when :max_in_flight > 0 then (
+            select count(*) from messaging.device_messages h where h.ready_queue = a.ready_queue and h.holds_slot)
+            end as held
         from unnest(cast(:queues as text[])) with ordinality as chosen (ready_queue, place)
-        join messaging.admission a using (ready_queue)
+        cross join lateral (
+            select known.ready_queue, known.last_claim_at from messaging.admission known
+            where known.ready_queue = chosen.ready_queue offset 0) as a
         where a.last_claim_at is null or a.last_claim_at + :interval <= statement_timestamp()
             or a.last_claim_at > statement_timestamp() + :interval
         order by chosen.place
@@ -118,7 +123,7 @@ _CLAIM = text(
         returning {qualified("m")}
     ), noted as (
         update messaging.admission set last_claim_at = statement_timestamp()
-        where ready_queue in (select ready_queue from claimed)
+        where ready_queue = any(array(select ready_queue from claimed))
     )
     select {COLUMNS}, statement_timestamp() as now from claimed
     """  # noqa: S608 - column names are constants
