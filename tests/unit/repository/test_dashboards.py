@@ -21,6 +21,7 @@ from nxt_entrypoints.http.observation import metrics_of
 from nxt_entrypoints.jobs import relay, settlement_worker
 from nxt_entrypoints.jobs.messaging_metrics import PrometheusMessagingMetrics
 from nxt_entrypoints.jobs.money_metrics import PrometheusMoneyMetrics
+from nxt_entrypoints.messaging.metrics import PrometheusEventMetrics
 from nxt_entrypoints.settings.roles import Role
 
 GRAFANA = ROOT / "deploy/grafana"
@@ -38,6 +39,7 @@ def exposed() -> dict[str, set[str]]:
     PrometheusMessagingMetrics(registry)
     PrometheusMoneyMetrics(registry)
     metrics_of(registry)
+    PrometheusEventMetrics(registry)
     OutboundMetrics(registry)
     shared = [relay.TASKS, settlement_worker.SETTLED, background.FAILURES]
     assert {metric for metric in shared if metric in REGISTRY._collector_to_names} == set(shared)
@@ -96,7 +98,7 @@ def test_every_series_of_messaging_is_shown() -> None:
 
 
 def test_stages_are_named_as_they_are_exposed() -> None:
-    """[DM-33] A stage that is renamed would leave its panel empty."""
+    """[DM-33] [DM-169] A stage that is renamed would leave its panel empty."""
     selected = re.findall(r'queue=~"([\w|]+)"', (GRAFANA / "dashboards/messaging.json").read_text().replace('\\"', '"'))
     assert selected
     assert {frozenset(each.split("|")) for each in selected} == {frozenset(stage.value for stage in Stage)}
@@ -131,8 +133,9 @@ def test_compose_mounts_what_provisioning_names() -> None:
     assert mounts["./deploy/grafana/dashboards"] == provider["options"]["path"]
     assert mounts["./deploy/grafana/provisioning"] == "/etc/grafana/provisioning"
     assert re.fullmatch(r"http://(\w+):9090", source["url"])[1] in COMPOSE["services"]  # type: ignore[index]
-    (scraped,) = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    scraped, stand_alone = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
     assert scraped["metrics_path"] == "/metrics"
     (names,) = scraped["dns_sd_configs"]
     assert set(names["names"]) == {role.value for role in Role}
     assert names["port"] == 8000
+    assert stand_alone["dns_sd_configs"][0]["port"] == 3100
