@@ -10,11 +10,13 @@ from typing import Any
 
 import attrs
 import pytest
+from sqlalchemy import text
 from tests.support.messaging_process import Engine, answer, news, refuse
 from tests.support.messaging_steps import claim, enqueue
 from tests.support.messaging_worlds import MemoryWorld, PostgresWorld, World, pull_message, push_message, token_message
 
 from nxt_adapters.memory.messages_journal import MemoryMessageJournal
+from nxt_adapters.supabase import messages_journal as journal_module
 from nxt_adapters.supabase.engine import create_engine
 from nxt_adapters.supabase.messages_journal import PostgresMessageJournal
 from nxt_domain.messaging.journal import MessageFilter, MessageJournal, MessageState, MessageWindow
@@ -202,3 +204,20 @@ async def test_a_row_that_cannot_be_read_is_listed_as_such(relational_url: str) 
     assert (record.id, record.state, record.meter) == (message_id, S.UNREADABLE, None)
     assert record.ready_queue == "queue:stub-push:network:42"
     await engine.dispose()
+
+
+async def test_a_page_reads_the_part_that_was_asked_for(relational_url: str) -> None:
+    """Between two ids along the key, however much there is."""
+    engine = create_engine(relational_url, pool_size=2)
+    world = PostgresWorld(engine)
+    await enqueue(world, *[push_message(number) for number in range(3)])
+    statement = str(journal_module._PAGE).replace(":limit", "5").replace(":state", "null")
+    values = {"after": "'01K'", "floor": "'01J'", "plugin_id": "'x'", "network_id": "1", "meter": "'1'"}
+    for name, value in (values | {"ended_since": "now()"}).items():
+        statement = statement.replace(f":{name}", value)
+    async with engine.connect() as connection:
+        await connection.execute(text("set local enable_seqscan = off"))
+        plan = "\n".join((await connection.execute(text(f"explain {statement}"))).scalars())
+    await engine.dispose()
+    assert "Index Cond: ((id < '01K'::text) AND (id >= '01J'::text)" in plan, plan
+    assert "Scan Backward using pk_device_messages" in plan or "Backward using device_messages_pkey" in plan, plan

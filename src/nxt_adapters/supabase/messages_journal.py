@@ -36,10 +36,11 @@ _ARCHIVED: Final = f"""select {_KEPT}, cast(null as timestamptz) as due_at, cast
     cast(null as timestamptz) as lease_until, cast(null as timestamptz) as expires_at, finished_at,
     response ->> 'status' as execution
     from messaging.message_archive"""  # noqa: S608 - columns are constants
-# Ids begin with the time, so that both tables are read backwards along their keys; the rest is looked at row by row.
+# Ids begin with the time, so that both tables are read backwards along their keys, between two ids; no letter of an id
+# lies behind a tilde. The rest is looked at row by row.
 # What ended was born before it ended: partitions from before the time asked for are not opened.
 _WANTED: Final = """
-    where (cast(:after as text) is null or id < :after) and (cast(:floor as text) is null or id >= :floor)
+    where id < coalesce(cast(:after as text), '~') and id >= coalesce(cast(:floor as text), '')
         and (cast(:plugin_id as text) is null or plugin_id = :plugin_id)
         and (cast(:network_id as bigint) is null or network_id = :network_id)
         and (cast(:meter as text) is null or device ->> 'externalReference' = :meter)
@@ -51,7 +52,7 @@ _PAGE_OF_LIVE: Final = f"""({_LIVE} {_WANTED}
     order by id desc limit :limit)"""
 _PAGE_OF_ARCHIVED: Final = f"""({_ARCHIVED} {_WANTED}
     and (cast(:state as text) is null or delivery_status = :state)
-    and (cast(:ended_since as timestamptz) is null or finished_at >= :ended_since)
+    and finished_at >= coalesce(cast(:ended_since as timestamptz), '-infinity')
     order by id desc limit :limit)"""
 _PAGE: Final = text(f"{_PAGE_OF_LIVE} union all {_PAGE_OF_ARCHIVED} order by id desc limit :limit")
 _PAGES: Final = {True: text(_PAGE_OF_LIVE), False: text(_PAGE_OF_ARCHIVED)}
