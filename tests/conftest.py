@@ -6,11 +6,16 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from nxt_entrypoints.database.migrate import Plane
 from tests.support import databases
 from tests.support.databases import Unobtainable
 from tests.support.valkey import ValkeyServer, flush
+
+# A busy machine is no defect: speed is measured in benchmarks/. What fails is told so that it can be run again.
+settings.register_profile("nxt", deadline=None, print_blob=True)
+settings.load_profile("nxt")
 
 
 def pytest_configure(config: pytest.Config) -> None:
