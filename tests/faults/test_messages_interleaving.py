@@ -21,8 +21,8 @@ _WINDOW = timedelta(seconds=20)
 _LONGEST_HAND_OVER = timedelta(seconds=20)  # from claim to network server, on a machine that has other things to do
 
 SMALL = Size(
-    networks=15, meters=1, messages=6, dcus=6, tasks=8, min_interval_ms=150, speed=10.0, engines=2,
-    lease_s=3.0, answer_s=3.0, radio_s=5.0, poll_s=0.5, waiting=60, kills=2, within_s=120,
+    networks=15, meters=1, messages=4, dcus=5, tasks=8, min_interval_ms=150, speed=15.0, engines=2,
+    lease_s=2.0, answer_s=2.0, radio_s=4.0, poll_s=0.4, waiting=60, kills=2, within_s=120,
 )  # fmt: skip
 FULL = Size(
     networks=200, meters=2, messages=20, dcus=50, tasks=40, min_interval_ms=2_000, speed=4.0,
