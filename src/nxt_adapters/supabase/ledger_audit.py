@@ -112,21 +112,25 @@ _RULES = {
         group by o.id
         having coalesce(sum(t.amount), 0) <> 0 or count(t.id) <> case when o.reversed_at is null then 2 else 4 end
     """,
-    # PAY-38, PAY-39: of the system wallet what its accounts hold with the postings that its statistic still lacks
+    # PAY-38, PAY-39: the system wallet's balance is a statistic; what counts are the accounts behind it
     "TRANSACTIONS_DIFFER": """
-        select 'wallet:' || w.id,
-            'wallet shows ' || w.balance + coalesce(d.amount, 0)
-            || ', its transactions sum to ' || coalesce(t.amount, 0)
-        from public.wallets w
+        with held as (
+            select a.wallet_id, sum(a.balance + coalesce(d.amount, 0)) as amount
+            from internal.ledger_accounts a
+            left join (select account_id, sum(amount) as amount from internal.ledger_hot_deltas group by 1) d
+                on d.account_id = a.id
+            group by 1
+        ), shown as (
+            select w.id, case when w.identifier is null then w.balance else coalesce(h.amount, 0) end as balance
+            from public.wallets w left join held h on h.wallet_id = w.id
+        )
+        select 'wallet:' || w.id, 'wallet shows ' || w.balance || ', its transactions sum to ' || coalesce(t.amount, 0)
+        from shown w
         left join (
             select wallet_id, sum(amount) as amount from public.transactions
             where transaction_status = 'SUCCESSFUL' group by 1
         ) t on t.wallet_id = w.id
-        left join (
-            select a.wallet_id, sum(d.amount) as amount
-            from internal.ledger_hot_deltas d join internal.ledger_accounts a on a.id = d.account_id group by 1
-        ) d on d.wallet_id = w.id and w.identifier is not null
-        where w.balance + coalesce(d.amount, 0) <> coalesce(t.amount, 0)
+        where w.balance <> coalesce(t.amount, 0)
     """,
     # PAY-106
     "CONNECTION_FEES_DIFFER": """

@@ -25,6 +25,7 @@ from nxt_domain.orders.use_cases.resolve_suspense import ResolveSuspense
 from nxt_domain.orders.use_cases.reverse_order import ReverseOrder
 from nxt_domain.orders.use_cases.show_lost_revenue import ShowLostRevenue
 from nxt_domain.orders.use_cases.show_payout import ShowPayout
+from nxt_domain.orders.use_cases.transfer_credit import TransferCredit
 from nxt_entrypoints.api.app import build_api
 from nxt_entrypoints.api.money_services import MoneyServices
 
@@ -79,6 +80,7 @@ async def api(village: PaymentsWorld, callers: IdentityWorld) -> AsyncIterator[A
             system_wallet_id=SYSTEM_WALLET,
         ),
         reverse_order=ReverseOrder(begin=village.begin, clock=village.clock),
+        transfer_credit=TransferCredit(begin=village.begin, placement=village.placement),
     )
     async with TestClient(TestServer(build_api(services, gate=callers.gate, settings=LOTS))) as client:
         yield client

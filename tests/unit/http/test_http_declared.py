@@ -68,16 +68,20 @@ BELONGS = {
 
 @pytest.mark.parametrize(("role", "declared"), ALL, ids=IDS)
 def test_success_has_the_status_of_the_method(role: str, declared: Route) -> None:
-    """[API-12] 201 for every POST but the payment gateway's webhooks, 200 for all others."""
+    """[API-12] 201 for every POST but the webhooks of gateways, 200, and of device messaging, 204 [R40]; else 200."""
+    if declared.path == "/device-messages/events":
+        assert declared.status == 204
+        return
     is_gateway = declared.path.startswith("/flutterwave/webhook")
     assert declared.status == (201 if declared.method == "POST" and not is_gateway else 200)
 
 
 @pytest.mark.parametrize(("role", "declared"), ALL, ids=IDS)
 def test_only_the_named_routes_take_large_bodies(role: str, declared: Route) -> None:
-    """[API-8] 5 MiB there, 100 KiB everywhere else."""
+    """[API-8] 5 MiB there, 100 KiB everywhere else; events of device messaging may have its 1 MiB [DM-141]."""
     is_large = f"{declared.method} {declared.path}" in LARGE
-    assert declared.max_body == (LARGE_MAX_BODY if is_large else DEFAULT_MAX_BODY)
+    usual = KIB * KIB if declared.path == "/device-messages/events" else DEFAULT_MAX_BODY
+    assert declared.max_body == (LARGE_MAX_BODY if is_large else usual)
     assert (DEFAULT_MAX_BODY, LARGE_MAX_BODY) == (102_400, 5 * 1024 * KIB)
 
 
