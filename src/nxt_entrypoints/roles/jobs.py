@@ -65,7 +65,7 @@ async def start_jobs(process: Process, reports: ReportReceiver | None) -> None:
         _start_intents(process)
     _start_relay(process, reports)
     if running(CALENDAR, process.settings):
-        await _start_calendar(process)
+        start_calendar(process, Role.JOBS, CALENDAR, await job_functions(process))
     app = build_jobs(
         gate=process.internal_gate(),
         settings=process.http_settings(),
@@ -219,7 +219,8 @@ def _start_relay(process: Process, reports: ReportReceiver | None) -> None:
     process.run("outbox relay", relay.run)
 
 
-async def _start_calendar(process: Process) -> None:
+async def job_functions(process: Process) -> Mapping[str, JobFunction]:
+    """Find what this deployment runs of the role's calendar."""
     container = process.container
     maintenance = Maintenance(container.engine())
     functions: dict[str, JobFunction] = {
@@ -240,7 +241,7 @@ async def _start_calendar(process: Process) -> None:
             functions["revenue-report"] = container.report_revenue()
     if process.settings.series_url:
         functions |= await _reports(process)
-    start_calendar(process, Role.JOBS, CALENDAR, functions)
+    return functions
 
 
 def _retention(process: Process) -> PostgresRetention:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
+
+import structlog
 
 from nxt_entrypoints.jobs.calendar import ScheduledJob, running
 from nxt_entrypoints.jobs.rq_threads import JobFunction, RqThreads
 from nxt_entrypoints.roles.base import Process
 from nxt_entrypoints.settings.roles import Role
+
+_log = structlog.get_logger(__name__)
 
 
 def start_calendar(
@@ -44,5 +49,20 @@ def start_calendar(
 
 
 async def _under_lease(process: Process, name: str, function: JobFunction) -> object:
+    """Run a job, unless another process does; say in the log when it began, how it ended and what it did [PAY-196]."""
     async with process.container.job_leases().hold(name) as is_ours:
-        return await function() if is_ours else "skipped: another process runs it"
+        if not is_ours:
+            return "skipped: another process runs it"
+        begun = time.monotonic()
+        _log.info("a job begins", job=name)
+        try:
+            result = await function()
+        except BaseException as error:
+            _log.error("a job failed", job=name, seconds=_since(begun), error=type(error).__name__)
+            raise
+        _log.info("a job ended", job=name, seconds=_since(begun), result=str(result))
+        return result
+
+
+def _since(begun: float) -> float:
+    return round(time.monotonic() - begun, 3)

@@ -57,7 +57,7 @@ async def start_telemetry(process: Process) -> TelemetryParts:
     _keep_retention(process, pool)
     _follow_plants(process)
     if process.settings.jobs_enabled:
-        start_calendar(process, Role.TELEMETRY, OF_TELEMETRY, _jobs(process))
+        start_calendar(process, Role.TELEMETRY, OF_TELEMETRY, job_functions(process))
     app = build_telemetry(
         parts,
         gate=process.internal_gate(),
@@ -103,14 +103,21 @@ def _follow_plants(process: Process) -> None:
     process.run("plants", run)
 
 
-def _jobs(process: Process) -> Mapping[str, JobFunction]:
-    """Find what this deployment runs of the role's calendar."""
+def job_functions(process: Process, *, by_hand: bool = False) -> Mapping[str, JobFunction]:
+    """Find what this deployment runs of the role's calendar; the series must be open.
+
+    Args:
+        process: The process.
+        by_hand: Whether people ask: then what is there already is taken anew.
+    """
     found: dict[str, JobFunction] = {}
     if process.settings.artifact.capabilities.payments.enabled:
-        found["grid-business-1-d"] = process.container.snapshot_business()
+        business = process.container.snapshot_business()
+        found["grid-business-1-d"] = business.again if by_hand else business
     if rates.is_configured(process.settings):
         process.on_close(process.container.exchange_rates().close)
-        found["exchange-rate-snapshot"] = process.container.snapshot_rates()
+        snapshot = process.container.snapshot_rates()
+        found["exchange-rate-snapshot"] = snapshot.again if by_hand else snapshot
     return found
 
 
