@@ -74,6 +74,7 @@ def test_settlement_after_many_orders() -> None:
     assert all(note.endswith("0 findings") for note in document["notes"][1:])
 
 
+@pytest.mark.nightly
 def test_routes_beside_bare_handlers() -> None:
     """Both answer all routes, and the peer's answers have the same rows as ours."""
     document = report("http_routes.py", "--seconds", "0.2", "--rounds", "1", "--connections", "2")
@@ -125,6 +126,7 @@ def test_the_chain_step_by_step() -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.nightly
 def test_the_chain_through_all_processes() -> None:
     document = report("chain.py", "--only", "whole", "--orders", "10", "--at-once", "2", *NO_PEER)
     found = figures(document)
