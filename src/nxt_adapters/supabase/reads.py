@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from sys import intern
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import TupleRow
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
@@ -52,6 +53,13 @@ class Read:
         return {**self._known, **given}
 
 
+class _ReadConnection(AsyncConnection[TupleRow]):
+    @cached_property
+    def reader(self) -> AsyncCursor[TupleRow]:
+        """Its only cursor: who holds the connection runs one statement, and takes all rows."""
+        return self.cursor()
+
+
 class ReadPool:
     """A few connections without transactions: each statement sees what is committed when it begins.
 
@@ -64,8 +72,9 @@ class ReadPool:
     """
 
     def __init__(self, url: str, *, max_size: int, application_name: str = "nxt") -> None:
-        self._pool: AsyncConnectionPool[AsyncConnection[TupleRow]] = AsyncConnectionPool(
+        self._pool: AsyncConnectionPool[_ReadConnection] = AsyncConnectionPool(
             libpq_url(url),
+            connection_class=_ReadConnection,
             min_size=0,
             max_size=max_size,
             open=False,
@@ -106,11 +115,12 @@ class ReadPool:
             await self._pool.open()
         connection = await self._lent()
         try:
-            return await (await connection.execute(query, parameters)).fetchall()
+            await connection.reader.execute(query, parameters)
+            return await connection.reader.fetchall()
         finally:
             await self._pool.putconn(connection)
 
-    async def _lent(self) -> AsyncConnection[TupleRow]:
+    async def _lent(self) -> _ReadConnection:
         while True:
             connection = await self._pool.getconn()
             if not has_news(connection):

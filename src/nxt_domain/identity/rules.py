@@ -35,16 +35,11 @@ _SCOPE = re.compile(r"[a-z0-9_-]{1,64}:(read|write)")
 _READ_ONLY_TENANTS = frozenset({OrganizationType.LENDER, OrganizationType.DATA_AGGREGATOR})
 
 
-def principal_of_user(account: Account, claims: TokenClaims, token: str, *, admin_organization_id: int) -> Principal:
+def principal_of_user(
+    account: Account, claims: TokenClaims, token: str, *, admin_organization_id: int, origin: CallOrigin | None = None
+) -> Principal:
     """Make the principal of a user; the database wins over the token's claims [API-47]."""
-    principal = _principal(account, CredentialKind.USER, admin_organization_id)
-    return attrs.evolve(
-        principal,
-        email=account.email or claims.email,
-        full_name=account.full_name or claims.full_name or "Unknown",
-        token=token,
-        token_expires_at=claims.expires_at,
-    )
+    return _principal(account, CredentialKind.USER, admin_organization_id, claims=claims, token=token, origin=origin)
 
 
 def principal_of_key(account: Account, key: ApiKey, *, admin_organization_id: int) -> Principal:
@@ -56,7 +51,7 @@ def principal_of_key(account: Account, key: ApiKey, *, admin_organization_id: in
 def stranger(origin: CallOrigin) -> Principal:
     """Make the principal of whoever calls a route that the operator opened again: nobody known may do all [API-193]."""
     nobody = Account(id=_NO_ACCOUNT, supabase_id=None, full_name="Anybody")
-    return attrs.evolve(_principal(nobody, CredentialKind.USER, _NO_ACCOUNT), is_admin_org=True, origin=origin)
+    return attrs.evolve(_principal(nobody, CredentialKind.USER, _NO_ACCOUNT, origin=origin), is_admin_org=True)
 
 
 def actor_of(principal: Principal) -> Actor:
@@ -81,13 +76,21 @@ def _actor_kind(principal: Principal) -> ActorKind:
     return ActorKind(principal.account_type or AccountType.CUSTOMER)
 
 
-def _principal(account: Account, kind: CredentialKind, admin_organization_id: int) -> Principal:
+def _principal(
+    account: Account,
+    kind: CredentialKind,
+    admin_organization_id: int,
+    *,
+    claims: TokenClaims | None = None,
+    token: str | None = None,
+    origin: CallOrigin | None = None,
+) -> Principal:
     is_member = account.account_type is AccountType.MEMBER
     return Principal(
         account_id=account.id,
         supabase_id=account.supabase_id,
-        email=account.email,
-        full_name=account.full_name or "Unknown",
+        email=account.email or (claims.email if claims else None),
+        full_name=account.full_name or (claims.full_name if claims else None) or "Unknown",
         account_type=account.account_type,
         member_type=account.member_type,
         organization_id=account.organization_id,
@@ -98,6 +101,9 @@ def _principal(account: Account, kind: CredentialKind, admin_organization_id: in
         customer_id=account.customer_id,
         grid_id=account.grid_id,
         kind=kind,
+        token=token,
+        token_expires_at=claims.expires_at if claims else None,
+        origin=origin,
     )
 
 

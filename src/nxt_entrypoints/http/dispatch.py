@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ import attrs
 import structlog
 from aiohttp import web
 
-from nxt_domain.identity.model import CallOrigin, Principal
+from nxt_domain.identity.model import CallOrigin
 from nxt_domain.shared.errors import DomainError, InvalidInput, NotFound
 from nxt_domain.shared.idempotency import Answer
 from nxt_entrypoints.http.body import Upload, parse, receive, receive_upload
@@ -90,7 +90,7 @@ class Dispatcher:
         return Exchange(
             role=self.role,
             method=request.method,
-            request_id=wished if _REQUEST_ID.fullmatch(wished) else uuid.uuid4().hex,
+            request_id=wished if _REQUEST_ID.fullmatch(wished) else os.urandom(16).hex(),
             client_address=client_address(
                 request.remote, request.headers.getall("X-Forwarded-For", ()), self.trusted_proxies
             ),
@@ -133,7 +133,7 @@ class Dispatcher:
             headers = {**headers, **exchange.dialect.headers}
         if exchange.route.limit is not None:
             await self.limiter.take(exchange.route.limit, bucket_of(exchange.client_address))
-        exchange.principal = _with_origin(await self.gate.admit(exchange.route, request.headers), exchange)
+        exchange.principal = await self.gate.admit(exchange.route, request.headers, _origin(exchange))
         route = exchange.route
         upload = await receive_upload(request) if route.takes("upload") else None
         raw = b"" if route.takes("upload") else await receive(request, route.max_body)
@@ -220,11 +220,9 @@ async def _in_dialect(
     return await respond(request, body, status=own_status, headers={**headers, **dialect.headers})
 
 
-def _with_origin(principal: Principal | None, exchange: Exchange) -> Principal | None:
-    if principal is None:
-        return None
+def _origin(exchange: Exchange) -> CallOrigin:
     address = None if exchange.client_address == UNKNOWN else exchange.client_address
-    return attrs.evolve(principal, origin=CallOrigin(request_id=exchange.request_id, address=address))
+    return CallOrigin(request_id=exchange.request_id, address=address)
 
 
 def _read_input(name: str, kind: type[Any], request: web.Request, raw: bytes, path: Mapping[str, str]) -> object:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import attrs
 
-from nxt_domain.identity.model import Principal
+from nxt_domain.identity.model import CallOrigin, Principal
 from nxt_domain.identity.rules import bearer_token, require_access, same_secret
 from nxt_domain.identity.use_cases import (
     AuthenticateDataReader,
@@ -46,8 +46,15 @@ class Gate:
     ingress_key: str | None = attrs.field(default=None, repr=False)
     open_routes: frozenset[str] = frozenset()
 
-    async def admit(self, route: Route, headers: Mapping[str, str]) -> Principal | None:
+    async def admit(
+        self, route: Route, headers: Mapping[str, str], origin: CallOrigin | None = None
+    ) -> Principal | None:
         """Authenticate and, by the caller's kind, authorize.
+
+        Args:
+            route: What is asked for.
+            headers: Of the request.
+            origin: Where it came from; part of the principal.
 
         Returns:
             The caller; None where a route has none: public, vendor and open routes, shared keys.
@@ -57,6 +64,12 @@ class Gate:
             Forbidden: The caller's kind may not use the route.
             Unavailable: A store or the identity provider can't be reached.
         """
+        principal = await self._admit(route, headers, origin)
+        if origin is None or principal is None or principal.origin is origin:
+            return principal
+        return attrs.evolve(principal, origin=origin)  # what is remembered of a key knows no request
+
+    async def _admit(self, route: Route, headers: Mapping[str, str], origin: CallOrigin | None) -> Principal | None:
         match route.guard:
             case Guard.PUBLIC | Guard.VENDOR:
                 return None
@@ -68,18 +81,20 @@ class Gate:
                 self._check_shared(headers.get("Authorization"))
                 return None
             case Guard.USER:
-                return await self.authenticate(token=bearer_token(headers.get("Authorization")), key=None)
+                return await self.authenticate(
+                    token=bearer_token(headers.get("Authorization")), key=None, origin=origin
+                )
             case Guard.USER_OR_KEY:
-                return await self._user_or_key(route, headers)
+                return await self._user_or_key(route, headers, origin)
 
-    async def authenticate(self, *, token: str | None, key: str | None) -> Principal:
+    async def authenticate(self, *, token: str | None, key: str | None, origin: CallOrigin | None = None) -> Principal:
         """Authenticate by a user token, else by a key [API-43].
 
         Raises:
             Unauthenticated: ``Unauthorized`` without either; else the credential's own reason.
         """
         if token is not None:
-            return await _require(self.user)(token)
+            return await _require(self.user)(token, origin)
         if key:
             return await _require(self.key)(key)
         raise Unauthenticated("Unauthorized")
@@ -90,14 +105,16 @@ class Gate:
         if self.shared_key and not (scheme.lower() == "bearer" and same_secret(presented, self.shared_key)):
             raise Unauthenticated("Unauthorized")
 
-    async def _user_or_key(self, route: Route, headers: Mapping[str, str]) -> Principal | None:
+    async def _user_or_key(
+        self, route: Route, headers: Mapping[str, str], origin: CallOrigin | None
+    ) -> Principal | None:
         token = bearer_token(headers.get("Authorization"))
         key = headers.get(API_KEY_HEADER)
         if route.ingress and token is None and same_secret(key, self.ingress_key):
             return None
         if token is None and not key and route.name in self.open_routes:
             return None
-        principal = await self.authenticate(token=token, key=key)
+        principal = await self.authenticate(token=token, key=key, origin=origin)
         require_access(principal, route.access, segment=route.segment, changes=route.changes)
         if route.live:
             await _require(self.user).confirm_session(principal)

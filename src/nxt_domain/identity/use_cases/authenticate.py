@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from nxt_domain.identity.cache import TtlCache
-from nxt_domain.identity.model import Account, OrganizationType, Principal, TokenClaims
+from nxt_domain.identity.model import Account, CallOrigin, OrganizationType, Principal, TokenClaims
 from nxt_domain.identity.ports import Accounts, ApiKeys, LiveSessions, TokenVerifier
 from nxt_domain.identity.rules import key_hash, may_own_key, principal_of_key, principal_of_user, same_secret
 from nxt_domain.shared.clock import Clock
@@ -46,8 +46,8 @@ class AuthenticateUser:
         # Keyed by hash, so that no credential stays in memory.
         self._verified: TtlCache[str, TokenClaims] = TtlCache(clock, ttl=ttl)
 
-    async def __call__(self, token: str) -> Principal:
-        """Authenticate the bearer of a token.
+    async def __call__(self, token: str, origin: CallOrigin | None = None) -> Principal:
+        """Authenticate the bearer of a token, who called from ``origin``.
 
         Raises:
             Unauthenticated: With the text that clients know, for each reason.
@@ -61,7 +61,9 @@ class AuthenticateUser:
         account = await self._account(claims.account_id)
         if account is None or account.is_closed or account.supabase_id != claims.subject:
             raise Unauthenticated("No account for this user")
-        return principal_of_user(account, claims, token, admin_organization_id=self._admin_organization_id)
+        return principal_of_user(
+            account, claims, token, admin_organization_id=self._admin_organization_id, origin=origin
+        )
 
     async def confirm_session(self, principal: Principal) -> None:
         """Confirm that a user's session still exists; a key needs none [API-49].
