@@ -52,24 +52,25 @@ class Recipe:
 
 
 Row = Mapping[str, Any]
+Pool = AsyncConnectionPool[Any]
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
-def _reader(recipe: Recipe, pool: AsyncConnectionPool[Any]) -> Handler:
+def _reader(recipe: Recipe, pool: Pool) -> Handler:
     """One statement, without a transaction."""
     ((sql, seen),) = recipe.statements
-    written = _page_of(recipe.page) if recipe.page else _first_of(recipe.inner)
+    write = _page_of(recipe.page) if recipe.page else _first_of(recipe.inner)
 
     async def handle(request: web.Request) -> web.Response:
         parameters = _with_ids(seen, {recipe.asked_id: int(request.match_info.get("id", 0))})
         async with pool.connection() as connection:
             rows = await (await connection.execute(sql.encode(), parameters)).fetchall()
-        return _answer(written(rows), recipe.status)
+        return answer(write(rows), recipe.status)
 
     return handle
 
 
-def _writer(recipe: Recipe, pool: AsyncConnectionPool[Any]) -> Handler:
+def _writer(recipe: Recipe, pool: Pool) -> Handler:
     """Several statements in a transaction; each gets the id that one before it returned."""
 
     async def handle(request: web.Request) -> web.Response:
@@ -81,7 +82,7 @@ def _writer(recipe: Recipe, pool: AsyncConnectionPool[Any]) -> Handler:
                 rows = await cursor.fetchall() if cursor.description else []
                 if recipe.made_id is not None and not made and sql.startswith("INSERT") and rows:
                     made = ids[recipe.made_id] = rows[0]["id"]
-        return _answer({"id": made}, recipe.status)
+        return answer({"id": made}, recipe.status)
 
     return handle
 
@@ -95,7 +96,7 @@ def _with_ids(seen: dict[str, Any], ids: dict[int, int]) -> dict[str, Any]:
 
 def _page_of(size: int) -> Callable[[Sequence[Row]], object]:
     def write(rows: Sequence[Row]) -> object:
-        items = [_written(row) for row in rows[:size]]
+        items = [written_row(row) for row in rows[:size]]
         return {"items": items, "next": items[-1]["id"] if len(rows) > size else None}
 
     return write
@@ -103,7 +104,7 @@ def _page_of(size: int) -> Callable[[Sequence[Row]], object]:
 
 def _first_of(inner: tuple[str, str] | None) -> Callable[[Sequence[Row]], object]:
     def write(rows: Sequence[Row]) -> object:
-        row = _written(rows[0])
+        row = written_row(rows[0])
         if inner is None:
             return row
         name, prefix = inner
@@ -113,7 +114,7 @@ def _first_of(inner: tuple[str, str] | None) -> Callable[[Sequence[Row]], object
     return write
 
 
-def _written(row: Row) -> dict[str, Any]:
+def written_row(row: Row) -> dict[str, Any]:
     """Bring instants and exact numbers into the form of the contract."""
     return {name: _WRITE[value.__class__](value) if value.__class__ in _WRITE else value for name, value in row.items()}
 
@@ -132,12 +133,19 @@ def _number(value: Decimal) -> msgspec.Raw:
 _WRITE: Mapping[type, Callable[[Any], object]] = {datetime: _instant, Decimal: _number}
 
 
-def _answer(body: object, status: int) -> web.Response:
+def answer(body: object, status: int) -> web.Response:
+    """Write a body as JSON."""
     return web.Response(body=_ENCODER.encode(body), status=status, content_type="application/json")
 
 
-async def _application(url: str, recipes: Sequence[Recipe]) -> web.Application:
-    pool = AsyncConnectionPool(
+def serve(routes: Callable[[Pool], Sequence[web.RouteDef]], port: int, url: str) -> None:
+    """Serve routes over a pool until the end."""
+    uvloop.install()
+    web.run_app(_application(routes, url), host="127.0.0.1", port=port, access_log=None, print=None)
+
+
+async def _application(routes: Callable[[Pool], Sequence[web.RouteDef]], url: str) -> web.Application:
+    pool = Pool(
         url,
         min_size=_POOL_SIZE,
         max_size=_POOL_SIZE,
@@ -145,9 +153,7 @@ async def _application(url: str, recipes: Sequence[Recipe]) -> web.Application:
         open=False,
     )
     app = web.Application()
-    for recipe in recipes:
-        handler = _writer(recipe, pool) if recipe.changes else _reader(recipe, pool)
-        app.router.add_route(recipe.method, recipe.path, handler)
+    app.router.add_routes(routes(pool))
 
     async def open_pool(_app: web.Application) -> None:
         await pool.open(wait=True)
@@ -156,16 +162,25 @@ async def _application(url: str, recipes: Sequence[Recipe]) -> web.Application:
     return app
 
 
-def main() -> None:
-    """Serve recipes until the end."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def told(doc: str | None) -> tuple[int, str, Any]:
+    """Read the command line: the port, the database, and what else there is to know."""
+    parser = argparse.ArgumentParser(description=doc)
     parser.add_argument("port", type=int)
     parser.add_argument("url")
-    parser.add_argument("recipes")
+    parser.add_argument("told", type=json.loads)
     wanted = parser.parse_args()
-    uvloop.install()
-    recipes = [Recipe(**each) for each in json.loads(wanted.recipes)]
-    web.run_app(_application(wanted.url, recipes), host="127.0.0.1", port=wanted.port, access_log=None, print=None)
+    return wanted.port, wanted.url, wanted.told
+
+
+def main() -> None:
+    """Serve recipes."""
+    port, url, recipes = told(__doc__)
+    serve(lambda pool: [_route(Recipe(**each), pool) for each in recipes], port, url)
+
+
+def _route(recipe: Recipe, pool: Pool) -> web.RouteDef:
+    handler = _writer(recipe, pool) if recipe.changes else _reader(recipe, pool)
+    return web.route(recipe.method, recipe.path, handler)
 
 
 if __name__ == "__main__":

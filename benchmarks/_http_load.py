@@ -78,9 +78,9 @@ async def measure(load: Load) -> Answers:
         return await loop.run_in_executor(pool, _measure, load)
 
 
-async def answer(url: str, asked: bytes) -> bytes:
+async def answer(url: str, asked: bytes, status: int = 200) -> bytes:
     """Return the body of one answer."""
-    connection = await _Connection.open(Load(url=url, requests=[asked]))
+    connection = await _Connection.open(Load(url=url, requests=[asked], status=status))
     try:
         return await connection.body(asked)
     finally:

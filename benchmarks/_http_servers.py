@@ -54,10 +54,23 @@ async def product(environment: Mapping[str, str]) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def bare(database_url: str, recipes: Sequence[Recipe]) -> AsyncIterator[Server]:
-    """Run the peer."""
+    """Run the peer that follows recipes."""
+    async with peer("_bare.py", database_url, [attrs.asdict(recipe) for recipe in recipes]) as server:
+        yield server
+
+
+@asynccontextmanager
+async def peer(script: str, database_url: str, told: object) -> AsyncIterator[Server]:
+    """Run a peer.
+
+    Args:
+        script: In this folder.
+        database_url: The first thing it is told.
+        told: The second, as JSON.
+    """
     port = _free_port()
-    told = json.dumps([attrs.asdict(recipe) for recipe in recipes], default=_as_text)
-    command = [sys.executable, str(Path(__file__).with_name("_bare.py")), str(port), database_url, told]
+    text = json.dumps(told, default=_as_text)
+    command = [sys.executable, str(Path(__file__).with_name(script)), str(port), database_url, text]
     async with _running(command, {}) as pid:
         server = Server(name="bare aiohttp", url=f"http://127.0.0.1:{port}", pid=pid)
         await _answers(server, "/")

@@ -18,15 +18,15 @@ import asyncio
 import json
 import random
 from collections.abc import Mapping, Sequence
-from statistics import median
 
 import attrs
 from _bare import Recipe
-from _harness import Cell, Figure, Report, Table, arguments, count, progress, publish, run
-from _http_load import Answers, Load, answer, measure, request
+from _harness import Report, arguments, count, publish, run
+from _http_load import Load, answer, request
 from _http_servers import Recorded, Server, bare, environment_of, product
 from _postgres import ServerCpu, migrated_stack
 from _tenants import BIG, credential, grid_ids, seed
+from _turns import Turn, report, take_turns
 
 from nxt_domain.grids.contracts import NewConnection
 from nxt_domain.shared.money import Currency
@@ -38,8 +38,6 @@ from nxt_entrypoints.settings.roles import Role
 
 _GRIDS = 300
 _PAGE = 100
-_GOAL_PER_S = 0.6
-_GOAL_P99 = 2.0
 
 
 @attrs.frozen(kw_only=True)
@@ -54,15 +52,6 @@ class Case:
     name: str
     recipe: Recipe
     requests: Sequence[bytes]
-
-
-@attrs.frozen(kw_only=True)
-class Turn:
-    """What one server did under one load, and what its process and the database's spent per request."""
-
-    answers: Answers
-    server_ms: float
-    database_ms: float
 
 
 def main() -> None:
@@ -88,8 +77,8 @@ async def compare(seconds: float, rounds: int, connections: int) -> Report:
             await _same_answers(cases, ours, theirs)
             database = ServerCpu.of(stack)
             load = Load(url="", requests=(), connections=connections, seconds=seconds)
-            turns = {case.name: await _take_turns((theirs, ours), case, load, database, rounds) for case in cases}
-    return _report(turns)
+            turns = {case.name: await _turns(case, (theirs, ours), load, database, rounds) for case in cases}
+    return report("http_routes", turns)
 
 
 async def _cases(environment: Mapping[str, str], headers: Mapping[str, str]) -> Sequence[Case]:
@@ -144,6 +133,13 @@ async def _cases(environment: Mapping[str, str], headers: Mapping[str, str]) -> 
     ]
 
 
+async def _turns(
+    case: Case, servers: Sequence[Server], load: Load, database: ServerCpu, rounds: int
+) -> Mapping[str, Sequence[Turn]]:
+    asked = attrs.evolve(load, status=case.recipe.status)
+    return await take_turns(case.name, servers, asked, lambda: case.requests, database, rounds)
+
+
 async def _same_answers(cases: Sequence[Case], ours: Server, theirs: Server) -> None:
     """Compare what both answer to the first request of each case; what changes something answers with a new id.
 
@@ -172,62 +168,6 @@ def _body(customer_id: int) -> bytes:
     uses = {"is_public": False, "is_commercial": False, "is_residential": True}
     fields = {"customer_id": customer_id, "currency": "NGN", "women_impacted": 2, "requested_meters": [], **uses}
     return json.dumps(fields).encode()
-
-
-async def _take_turns(
-    servers: Sequence[Server], case: Case, load: Load, database: ServerCpu, rounds: int
-) -> Mapping[str, Sequence[Turn]]:
-    turns: dict[str, list[Turn]] = {server.name: [] for server in servers}
-    for number in range(rounds):
-        progress(f"{case.name}, round {number + 1} of {rounds}")
-        for server in servers:
-            asked = attrs.evolve(load, url=server.url, requests=case.requests, status=case.recipe.status)
-            turns[server.name].append(await _turn(server, asked, database))
-    return turns
-
-
-async def _turn(server: Server, load: Load, database: ServerCpu) -> Turn:
-    server_s, database_s = server.cpu_seconds(), database.seconds()
-    answers = await measure(load)
-    return Turn(
-        answers=answers,
-        server_ms=(server.cpu_seconds() - server_s) / answers.count * 1e3,
-        database_ms=(database.seconds() - database_s) / answers.count * 1e3,
-    )
-
-
-def _report(turns: Mapping[str, Mapping[str, Sequence[Turn]]]) -> Report:
-    figures: list[Figure] = []
-    rows: list[Sequence[Cell]] = []
-    for case, by_server in turns.items():
-        (peer, theirs), (_, ours) = by_server.items()
-        for label, what, unit in (("requests", "per_s", "/s"), ("p50", "p50_ms", "ms"), ("p99", "p99_ms", "ms")):
-            figures.append(_figure(f"{case}: {label}", what, unit, peer, ours, theirs))
-        rows += [(case, name, *_costs(each)) for name, each in by_server.items()]
-    columns = ("route", "server", "its CPU ms/request", "PostgreSQL ms/request", "bytes", "generator's CPU")
-    goal = f"goal: requests at least {_GOAL_PER_S:g}x, p99 at most {_GOAL_P99:g}x; medians of the turns"
-    return Report(
-        benchmark="http_routes",
-        figures=figures,
-        tables=[Table(title="what a request costs", columns=columns, rows=rows)],
-        notes=[goal],
-    )
-
-
-def _figure(case: str, what: str, unit: str, peer: str, ours: Sequence[Turn], theirs: Sequence[Turn]) -> Figure:
-    def typical(turns: Sequence[Turn]) -> float:
-        return float(median(getattr(turn.answers, what) for turn in turns))
-
-    return Figure(case=case, ours=typical(ours), unit=unit, beside=peer, value=typical(theirs))
-
-
-def _costs(turns: Sequence[Turn]) -> tuple[float, float, int, float]:
-    return (
-        median(turn.server_ms for turn in turns),
-        median(turn.database_ms for turn in turns),
-        round(median(turn.answers.bytes_mean for turn in turns)),
-        median(turn.answers.client_cpu for turn in turns),
-    )
 
 
 if __name__ == "__main__":

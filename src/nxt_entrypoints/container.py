@@ -245,6 +245,7 @@ class Container(containers.DeclarativeContainer):
     initialise_public_order = providers.Singleton(
         InitialisePublicOrder,
         begin=begin,
+        begin_reading=begin_reading,
         placement=placement,
         accounts=merchant_accounts,
         clock=clock,
@@ -252,7 +253,9 @@ class Container(containers.DeclarativeContainer):
         is_production=settings.provided.is_production,
     )
     is_reference_required = settings.provided.flag.call("PUBLIC_ORDER_STRICT")
-    check_public_order = providers.Singleton(CheckPublicOrder, begin=begin, is_reference_required=is_reference_required)
+    check_public_order = providers.Singleton(
+        CheckPublicOrder, begin=begin_reading, is_reference_required=is_reference_required
+    )
     cancel_public_order = providers.Singleton(
         CancelPublicOrder, begin=begin, is_reference_required=is_reference_required
     )

@@ -18,6 +18,7 @@ from nxt_adapters.supabase.ledger import PostgresLedger
 from nxt_adapters.supabase.notices import PostgresNotices
 from nxt_adapters.supabase.orders import PostgresOrders
 from nxt_adapters.supabase.outbox import PostgresOutbox
+from nxt_adapters.supabase.session import TransactionSession
 from nxt_adapters.supabase.settlements import PostgresSettlementFailures, PostgresSettlements
 from nxt_adapters.supabase.suspense import PostgresSuspenseResolutions
 from nxt_adapters.supabase.transaction import PostgresTransaction
@@ -43,7 +44,7 @@ class PaymentsTransaction(PostgresTransaction):
 
     @property
     def orders(self) -> PostgresOrders:
-        return PostgresOrders(self.connection)
+        return PostgresOrders(TransactionSession(self.connection))
 
     @property
     def charges(self) -> PostgresCharges:

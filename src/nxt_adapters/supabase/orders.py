@@ -6,10 +6,9 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, text
+from sqlalchemy import Row, bindparam, column, func, insert, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, INTEGER, TEXT
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.order_rows import (
     PARTIES,
@@ -18,6 +17,8 @@ from nxt_adapters.supabase.order_rows import (
     party_of,
     tariffs_of,
 )
+from nxt_adapters.supabase.reads import Read
+from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.tables import orders as orders_table
 from nxt_domain.orders.meta import Author, Party
 from nxt_domain.orders.model import AccountType, NewOrder, Order
@@ -82,13 +83,16 @@ _OPEN_WALLET = text(
     "insert into public.wallets (meter_id, wallet_type) values (:meter_id, 'REAL') on conflict (meter_id) do nothing"
 )
 _METER_WALLET = text("select id from public.wallets where meter_id = :meter_id")
-_PUBLIC_VIEW = text(
-    """
-    select o.order_status, o.amount, o.external_reference, i.meter_interaction_status, i.token, i.transactive_kwh
-    from public.orders o
-    left join public.meter_interactions i on i.order_id = o.id
-    where o.id = :order_id
-    """
+_SEEN = ("order_status", "amount", "external_reference", "meter_interaction_status", "token", "transactive_kwh")
+_PUBLIC_VIEW = Read(
+    text(
+        """
+        select o.order_status, o.amount, o.external_reference, i.meter_interaction_status, i.token, i.transactive_kwh
+        from public.orders o
+        left join public.meter_interactions i on i.order_id = o.id
+        where o.id = :order_id
+        """
+    ).columns(*map(column, _SEEN))
 )
 _SESSION_CONTACT = text("select account_id, phone from public.ussd_sessions where id = :ussd_session_id")
 
@@ -97,11 +101,11 @@ class PostgresOrders:
     """Implements ``Orders``.
 
     Args:
-        connection: Carries the caller's transaction.
+        session: Of the unit of work.
     """
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     async def add(self, orders: Sequence[NewOrder]) -> Sequence[Order]:
         """Store orders, in one statement; see ``Orders.add``."""
@@ -109,7 +113,7 @@ class PostgresOrders:
             return ()
         statement = insert(orders_table).returning(orders_table, sort_by_parameter_order=True)
         try:
-            rows = (await self._connection.execute(statement, [_row(order) for order in orders])).all()
+            rows = (await self._session.execute(statement, [_row(order) for order in orders])).all()
         except IntegrityError as error:
             if _REFERENCES in str(error.orig):
                 raise ReferenceTaken("An order has this reference already") from error
@@ -120,35 +124,35 @@ class PostgresOrders:
         """Find one order, by reference if one is given."""
         columns = orders_table.c
         is_it = columns.id == order_id if reference is None else columns.external_reference == reference
-        row = (await self._connection.execute(select(orders_table).where(is_it))).one_or_none()
+        row = (await self._session.execute(select(orders_table).where(is_it))).one_or_none()
         return None if row is None else order_of(row)
 
     async def find_all(self, references: Collection[str]) -> Mapping[str, Order]:
         """Find orders by their references, in one statement."""
-        rows = await self._connection.execute(_BY_REFERENCE, {"references": list(references)})
+        rows = await self._session.execute(_BY_REFERENCE, {"references": list(references)})
         return {row.external_reference: order_of(row) for row in rows}
 
     async def lock(self, order_ids: Collection[int]) -> Mapping[int, Order]:
         """Load orders and lock their rows in ascending id."""
-        rows = await self._connection.execute(_LOCK, {"ids": list(order_ids)})
+        rows = await self._session.execute(_LOCK, {"ids": list(order_ids)})
         return {row.id: order_of(row) for row in rows}
 
     async def save(self, orders: Sequence[Order]) -> None:
         """Write changed orders, in one statement."""
         if not orders:
             return
-        result = await self._connection.execute(_SAVE, {"rows": json.dumps([_changes(order) for order in orders])})
+        result = await self._session.execute(_SAVE, {"rows": json.dumps([_changes(order) for order in orders])})
         if result.rowcount != len(orders):
             raise Conflict("an order is gone", code="ORDER_STATE")
 
     async def parties(self, wallet_ids: Collection[int]) -> Mapping[int, Party]:
         """Load the owners of wallets."""
-        rows = await self._connection.execute(PARTIES, {"wallet_ids": list(wallet_ids)})
+        rows = await self._session.execute(PARTIES, {"wallet_ids": list(wallet_ids)})
         return {row.wallet_id: party_of(row) for row in rows}
 
     async def author(self, account_id: int) -> Author | None:
         """Load who an account is: agent, customer or member, in this order."""
-        row = (await self._connection.execute(_AUTHOR, {"account_id": account_id})).one_or_none()
+        row = (await self._session.execute(_AUTHOR, {"account_id": account_id})).one_or_none()
         if row is None:
             return None
         for kind, role_id in (
@@ -163,38 +167,39 @@ class PostgresOrders:
     async def meter_for_sale(self, external_reference: str) -> MeterForSale | None:
         """Find a live meter by the number on its case."""
         parameters = {"external_reference": external_reference}
-        row = (await self._connection.execute(_METER_FOR_SALE, parameters)).one_or_none()
+        row = (await self._session.execute(_METER_FOR_SALE, parameters)).one_or_none()
         return None if row is None else _meter_for_sale(row)
 
     async def meters_for_sale(self, meter_ids: Collection[int]) -> Mapping[int, MeterForSale]:
         """Find live meters by id."""
-        rows = await self._connection.execute(_METERS_BY_ID, {"ids": sorted(meter_ids)})
+        rows = await self._session.execute(_METERS_BY_ID, {"ids": sorted(meter_ids)})
         return {row.id: _meter_for_sale(row) for row in rows}
 
     async def open_meter_wallet(self, meter_id: int) -> int:
         """Make a meter's wallet, or find the one that somebody else just made."""
-        await self._connection.execute(_OPEN_WALLET, {"meter_id": meter_id})
-        row = (await self._connection.execute(_METER_WALLET, {"meter_id": meter_id})).one()
+        await self._session.execute(_OPEN_WALLET, {"meter_id": meter_id})
+        row = (await self._session.execute(_METER_WALLET, {"meter_id": meter_id})).one()
         return int(row.id)
 
     async def public_view(self, order_id: int) -> PublicView | None:
         """Read what the public page polls."""
-        row = (await self._connection.execute(_PUBLIC_VIEW, {"order_id": order_id})).one_or_none()
-        if row is None:
+        found = await self._session.rows(_PUBLIC_VIEW, {"order_id": order_id})
+        if not found:
             return None
+        (row,) = found
         return PublicView(
-            status=OrderStatus(row.order_status),
-            amount=row.amount,
-            external_reference=row.external_reference,
-            directive_status=row.meter_interaction_status,
-            token=row.token,
-            energy_kwh=row.transactive_kwh,
+            status=OrderStatus(row["order_status"]),
+            amount=row["amount"],
+            external_reference=row["external_reference"],
+            directive_status=row["meter_interaction_status"],
+            token=row["token"],
+            energy_kwh=row["transactive_kwh"],
         )
 
     async def session_contact(self, ussd_session_id: int) -> Contact | None:
         """Tell who is on the other end of a phone session."""
         parameters = {"ussd_session_id": ussd_session_id}
-        row = (await self._connection.execute(_SESSION_CONTACT, parameters)).one_or_none()
+        row = (await self._session.execute(_SESSION_CONTACT, parameters)).one_or_none()
         return None if row is None else Contact(account_id=row.account_id, phone=row.phone)
 
 

@@ -117,7 +117,7 @@ class SupabaseUnitOfWork(PostgresTransaction):
     @cached_property
     def orders(self) -> PostgresOrders:
         """Orders."""
-        return PostgresOrders(self.connection)
+        return PostgresOrders(self.session)
 
     @cached_property
     def partner_register(self) -> PostgresPartnerRegister:

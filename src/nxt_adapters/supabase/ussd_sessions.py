@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.orders import PostgresOrders
+from nxt_adapters.supabase.session import TransactionSession
 from nxt_domain.orders.notices import Contact
 from nxt_domain.orders.ussd import UssdSession
 
@@ -38,7 +39,8 @@ class PostgresUssdSessions:
         if row is None:
             return None
         number = row.external_reference
-        meter = None if number is None else await PostgresOrders(self._connection).meter_for_sale(number)
+        orders = PostgresOrders(TransactionSession(self._connection))
+        meter = None if number is None else await orders.meter_for_sale(number)
         return UssdSession(
             id=row.id,
             caller=Contact(account_id=row.account_id, phone=row.phone),

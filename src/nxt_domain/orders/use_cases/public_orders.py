@@ -55,6 +55,7 @@ class InitialisePublicOrder:
 
     Args:
         begin: Opens a transaction.
+        begin_reading: Opens one that changes nothing; None: as ``begin``.
         placement: Makes orders.
         accounts: Chooses the merchant account.
         clock: Tells the time.
@@ -66,6 +67,7 @@ class InitialisePublicOrder:
         self,
         *,
         begin: Callable[[], OrdersTransaction],
+        begin_reading: Callable[[], OrdersTransaction] | None = None,
         placement: OrderPlacement,
         accounts: MerchantAccounts,
         clock: Clock,
@@ -73,6 +75,7 @@ class InitialisePublicOrder:
         is_production: bool,
     ) -> None:
         self._begin = begin
+        self._begin_reading = begin_reading or begin
         self._placement = placement
         self._accounts = accounts
         self._clock = clock
@@ -108,10 +111,9 @@ class InitialisePublicOrder:
 
     async def _meter(self, purchase: PublicPurchase) -> MeterForSale:
         number = purchase.meter_external_reference
-        async with self._begin() as tx:
+        async with self._begin_reading() as tx:
             await self._refuse_known_reference(tx, purchase.external_reference)
             meter = await tx.orders.meter_for_sale(number) if is_storable(number) else None
-            await tx.commit()
         if meter is None:
             raise NotFound(f"Could not find meter with external reference {number}", code="METER_UNKNOWN")
         if not meter.is_ready:
