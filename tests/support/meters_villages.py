@@ -377,6 +377,9 @@ _COLUMNS = {"power_limit_w": "power_limit", "phase": "meter_phase"}
 
 
 KINDS = ("memory", "embedded", "service")
+"""Stores of contract suites [R57]."""
+OWN_KINDS = ("memory", "embedded")
+"""Stores of use cases: what a service would show beside, the contract suites show already, and in less time."""
 """Where a village may stand: in memory, on the run's own server, on that of NXT_TEST_POSTGRES_URL [R57]."""
 
 

@@ -52,7 +52,7 @@ nxt = LazyGroup(
         "telemetry": _lazy("roles", "telemetry", "Run the telemetry role"),
         "messaging": _lazy("messaging", "messaging", "Run device messaging alone, with its own database"),
         "run": _lazy("roles", "run", "Run the roles that the configuration names"),
-        "job": _lazy("job", "job", "List what runs by the clock, and run it by hand"),
+        "job": _lazy("job", "job", "Look at what runs by the clock, and run it by hand"),
         "config": _lazy("config", "config", "Check and show the configuration"),
         "db": _lazy("db", "db", "Bring the databases to the newest schema, compare them with it"),
         "ledger": _lazy("ledger", "ledger", "Check the books, explain orders, print accounts"),

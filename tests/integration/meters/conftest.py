@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.support.meters_villages import KINDS, PostgresVillage, postgres_village, village
+from tests.support.meters_villages import OWN_KINDS, PostgresVillage, postgres_village, village
 from tests.support.meters_world import MetersWorld
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=OWN_KINDS)
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[MetersWorld]:
     async with village(request, request.param) as built:
         yield built

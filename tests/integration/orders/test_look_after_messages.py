@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
-from tests.support.meters_villages import KINDS, MemoryVillage, PostgresVillage, postgres_village, village
+from tests.support.meters_villages import OWN_KINDS, MemoryVillage, PostgresVillage, postgres_village, village
 from tests.support.meters_world import MetersWorld
 from tests.support.top_ups import Desk, clear_credit
 
@@ -43,7 +43,7 @@ S, T = InteractionStatus, InteractionType
 ME = Actor(kind=ActorKind.OPERATOR, label="someone at a terminal")
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=OWN_KINDS)
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[MetersWorld]:
     async with village(request, request.param) as built:
         yield built
