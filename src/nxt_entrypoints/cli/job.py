@@ -39,7 +39,7 @@ class Instant(click.ParamType[datetime]):
 
 @click.group()
 def job() -> None:
-    """List what runs by the clock, and run it by hand."""
+    """Look at what runs by the clock, and run it by hand."""
 
 
 @job.command("ls", epilog=examples("nxt job ls", "nxt job ls --json"))
