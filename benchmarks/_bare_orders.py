@@ -6,7 +6,6 @@ counted. Each statement comes with the parameters that were seen once; what depe
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,7 +40,7 @@ class Orders:
         reference, number = body["external_reference"], body["meter_external_reference"]
         known, for_sale, owners, order, charge = self.begin
         async with self.pool.connection() as connection:
-            await _rows(connection, known, external_reference_1=reference)
+            await _rows(connection, known, references=[reference])
             (meter,) = await _rows(connection, for_sale, external_reference=number)
             facts = {
                 "external_reference": reference,
@@ -55,8 +54,8 @@ class Orders:
             async with connection.transaction():
                 bank, _ = owners[1]["wallet_ids"]
                 await _rows(connection, owners, wallet_ids=[bank, meter["wallet_id"]])
-                (made,) = await _rows(connection, order, **facts)
-                await _rows(connection, charge, order_id=made["id"], tx_ref=reference)
+                (made,) = await _rows(connection, order, rows=_like(order, facts))
+                await _rows(connection, charge, rows=_like(charge, {"order_id": made["id"], "tx_ref": reference}))
         page = {
             "order_id": made["id"],
             "external_reference": made["external_reference"],
@@ -83,10 +82,15 @@ class Orders:
         event = {"gateway_tx_id": str(payment["id"]), "tx_ref": payment["tx_ref"], "payload": raw.decode()}
         async with self.pool.connection() as connection, connection.transaction():
             for row in await _rows(connection, store, **event):
-                (task,) = json.loads(follow[1]["rows"])
                 names = {"dedupe_key": f"gateway-event:{row['id']}", "stream_key": f"payment:{payment['tx_ref']}"}
-                await _rows(connection, follow, rows=json.dumps([task | names | {"payload": {"event_id": row["id"]}}]))
+                await _rows(connection, follow, rows=_like(follow, names | {"payload": {"event_id": row["id"]}}))
         return answer({}, 200)
+
+
+def _like(statement: Statement, facts: Mapping[str, object]) -> str:
+    """Write the one row that a statement was seen with, changed."""
+    (seen,) = msgspec.json.decode(statement[1]["rows"])
+    return msgspec.json.encode([seen | facts]).decode()
 
 
 async def _rows(connection: Any, statement: Statement, **given: object) -> Sequence[Row]:  # noqa: ANN401 - of the pool

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from nxt_entrypoints.database.migrate import upgrade
 from nxt_entrypoints.embedded.data_dir import DataDir
-from nxt_entrypoints.embedded.postgres import binaries
+from nxt_entrypoints.embedded.postgres import SHARED_BUFFERS_MB, binaries
 from nxt_entrypoints.embedded.stack import EmbeddedStack
 
 _DATABASE = "nxt_pgbench"
@@ -28,13 +28,16 @@ _TPS = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 
 
 @asynccontextmanager
-async def migrated_stack() -> AsyncIterator[EmbeddedStack]:
+async def migrated_stack(*, shared_buffers_mb: int = SHARED_BUFFERS_MB) -> AsyncIterator[EmbeddedStack]:
     """Start PostgreSQL (``fsync`` and ``synchronous_commit`` on), Valkey and MQTT with both planes migrated.
 
     The data lies in a temporary directory under ``TMPDIR``, which should be a real disk.
+
+    Args:
+        shared_buffers_mb: Memory of PostgreSQL for pages of its files.
     """
     with DataDir(None) as data:
-        async with EmbeddedStack(data) as stack:
+        async with EmbeddedStack(data, shared_buffers_mb=shared_buffers_mb) as stack:
             progress("migrating")
             await asyncio.to_thread(upgrade, stack.relational_url, "relational")
             await asyncio.to_thread(upgrade, stack.series_url, "telemetry")

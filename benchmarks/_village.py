@@ -18,8 +18,8 @@ from nxt_adapters.memory.wakeups import MemoryWakeUps
 from nxt_domain.messaging.plugins import PluginSet
 from nxt_domain.messaging.tuning import Tuning
 from nxt_domain.orders.gateway import GatewayTransaction, PaymentState
+from nxt_domain.orders.gateway_ports import MerchantAccount, UnknownPayment
 from nxt_domain.orders.model import PaymentMethod
-from nxt_domain.orders.ports import MerchantAccount, UnknownPayment
 from nxt_domain.shared.ids import UlidFactory
 from nxt_entrypoints.container import Container
 from nxt_entrypoints.database.baseline_seed import Baseline, seed

@@ -25,7 +25,7 @@ class _Transaction(PostgresTransaction):
 
     @property
     def outbox(self) -> PostgresOutbox:
-        return PostgresOutbox(self.connection)
+        return PostgresOutbox(self.session)
 
 
 def run(relational_url: str) -> Sequence[ChainFinding]:

@@ -31,12 +31,8 @@ from nxt_adapters.supabase.secret_store import PostgresSecretStore
 from nxt_adapters.supabase.unit_of_work import SupabaseReading, SupabaseUnitOfWork
 from nxt_adapters.supabase.wakeups import PostgresWakeUps
 from nxt_adapters.system.clock import SystemClock
-from nxt_adapters.timescale.business import TimescaleBusinessRows
-from nxt_adapters.timescale.connection_use import TimescaleConnectionUse
-from nxt_adapters.timescale.exchange_rates import TimescaleRateRows
 from nxt_adapters.timescale.pool import create_series_pool
 from nxt_adapters.victron.vrm import VrmSiteDevices
-from nxt_domain.grids.use_cases.classify_lifelines import ClassifyLifelines
 from nxt_domain.identity.use_cases import AuthenticateKey, AuthenticateService, AuthenticateUser
 from nxt_domain.identity.use_cases.sign_in import ConfirmLocalSession, SignIn
 from nxt_domain.messaging.use_cases.apply_event import ApplyDeviceEvent
@@ -52,37 +48,32 @@ from nxt_domain.meters.use_cases.release_suspended import ReleaseSuspended
 from nxt_domain.meters.use_cases.sweep_interactions import SweepInteractions
 from nxt_domain.meters.use_cases.top_ups import TopUpCommands
 from nxt_domain.notifications.dispatch import DispatchSms
-from nxt_domain.orders.bot_notices import TellBot
 from nxt_domain.orders.use_cases.advance_transfers import AdvanceTransfers
-from nxt_domain.orders.use_cases.export_payout import ExportPayout
 from nxt_domain.orders.use_cases.fulfil_top_up import FulfilTopUp
 from nxt_domain.orders.use_cases.gateway_events import ProcessGatewayEvents, ReceiveGatewayEvent
-from nxt_domain.orders.use_cases.generate_payouts import GeneratePayouts
 from nxt_domain.orders.use_cases.place_order import OrderPlacement
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPublicOrder, InitialisePublicOrder
 from nxt_domain.orders.use_cases.reconcile import ReconcileGatewayOrders
 from nxt_domain.orders.use_cases.refund_suspense import RefundSuspense
-from nxt_domain.orders.use_cases.report_revenue import ReportRevenue
 from nxt_domain.orders.use_cases.settle_orders import SettleOrders
-from nxt_domain.orders.use_cases.tell_payouts import TellPayouts
 from nxt_domain.orders.use_cases.ussd_purchase import ChargeByUssd, PlaceUssdOrder
 from nxt_domain.orders.use_cases.verification import PaymentVerification
 from nxt_domain.orders.use_cases.verify_order import VerifyOrder
 from nxt_domain.shared.chain_audit_log import ChainAuditLog, VerifyAuditLog
 from nxt_domain.shared.ids import UlidFactory
-from nxt_domain.telemetry.use_cases.snapshot_business import SnapshotBusiness
-from nxt_domain.telemetry.use_cases.snapshot_rates import SnapshotRates
 from nxt_entrypoints.api.own_orders import VerifyOwnOrder
 from nxt_entrypoints.background import Background
 from nxt_entrypoints.jobs.messaging_metrics import PrometheusMessagingMetrics
 from nxt_entrypoints.jobs.money_metrics import PrometheusMoneyMetrics
 from nxt_entrypoints.settings.roles import Role
 from nxt_entrypoints.settings.settings import Settings
-from nxt_entrypoints.wiring import bot, calin, identity, messages, metering, payments, payouts, plants, rates
+from nxt_entrypoints.wiring import calin, identity, messages, metering, payments, plants
 from nxt_entrypoints.wiring import people as people_wiring
+from nxt_entrypoints.wiring.announcements import Announcements
 from nxt_entrypoints.wiring.money import Money
 from nxt_entrypoints.wiring.people import People
 from nxt_entrypoints.wiring.registers import Registers, has_tracker, tracker
+from nxt_entrypoints.wiring.reports import Reports
 from nxt_entrypoints.wiring.secrets import secret_box
 from nxt_entrypoints.wiring.sites import Sites
 
@@ -303,48 +294,6 @@ class Container(containers.DeclarativeContainer):
     )
     charge_by_ussd = providers.Singleton(ChargeByUssd, begin=begin, accounts=merchant_accounts, wake_ups=wake_ups)
     refund_suspense = providers.Singleton(RefundSuspense, begin=begin, accounts=merchant_accounts, clock=clock)
-    accounting_export = providers.Singleton(payouts.accounting_export, settings)
-    grid_news = providers.Singleton(payouts.grid_news, settings)
-    top_up_bot = providers.Singleton(bot.top_up_bot, settings)
-    tell_bot = providers.Singleton(TellBot, begin=begin, bot=top_up_bot)
-    export_payout = providers.Singleton(ExportPayout, begin=begin, export=accounting_export)
-    classify_lifelines = providers.Singleton(
-        ClassifyLifelines, begin=begin, use=providers.Singleton(TimescaleConnectionUse, series_pool), clock=clock
-    )
-    dashboard_url = artifact.deployment.frontend_base_url
-    generate_payouts = providers.Singleton(
-        GeneratePayouts,
-        begin=begin,
-        draft=money.draft_payout,
-        tell=providers.Singleton(
-            TellPayouts,
-            begin=begin,
-            platform_organization_id=artifact.deployment.admin_organization_id,
-            dashboard_url=dashboard_url,
-        ),
-        clock=clock,
-    )
-    report_revenue = providers.Singleton(
-        ReportRevenue,
-        begin=begin,
-        clock=clock,
-        dashboard_url=dashboard_url,
-        organization_ids=artifact.integrations.revenue_reports.organization_ids,
-    )
-    snapshot_business = providers.Singleton(
-        SnapshotBusiness,
-        begin=begin,
-        rows=providers.Singleton(TimescaleBusinessRows, series_pool),
-        clock=clock,
-    )
-    exchange_rates = providers.Singleton(rates.exchange_rates, settings)
-    snapshot_rates = providers.Singleton(
-        SnapshotRates,
-        begin=begin,
-        provider=exchange_rates,
-        rows=providers.Singleton(TimescaleRateRows, series_pool),
-        clock=clock,
-    )
     settle_orders = providers.Singleton(SettleOrders, begin=begin, top_ups=top_ups, clock=clock, wake_ups=wake_ups)
     advance_transfers = providers.Singleton(
         AdvanceTransfers,
@@ -356,6 +305,12 @@ class Container(containers.DeclarativeContainer):
     fulfil_top_up = providers.Singleton(
         FulfilTopUp, begin=begin, top_ups=top_ups, complete=complete_top_up, clock=clock
     )
+
+    # What the calendar draws up, and what platforms outside are told.
+    reports = providers.Container(
+        Reports, settings=settings, begin=begin, series=series_pool, draft_payout=money.draft_payout, clock=clock
+    )
+    announcements = providers.Container(Announcements, settings=settings, begin=begin)
 
     # The chain over the audit log.
     chain_audit_log = providers.Singleton(ChainAuditLog, begin=begin, clock=clock)

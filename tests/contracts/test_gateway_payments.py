@@ -14,8 +14,8 @@ from tests.support.payments_world import PaymentsWorld
 
 from nxt_adapters.memory.gateway_payments import MemoryGateway
 from nxt_domain.orders.gateway import GatewayTransaction, PaymentState
+from nxt_domain.orders.gateway_ports import GatewayFailed
 from nxt_domain.orders.model import Order
-from nxt_domain.orders.ports import GatewayFailed
 from nxt_domain.orders.states import FailureCode, OrderStatus
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import attrs
 import pytest
@@ -13,9 +14,11 @@ from tests.support.payments_postgres import PostgresWorld
 from tests.support.payments_stores import STORES, open_world, settle_all
 from tests.support.payments_world import METER, NEW_METER, UNREADY_METER, PaymentsWorld, Row
 
+from nxt_domain.orders.gateway_ports import GatewayFailed
 from nxt_domain.orders.meta import order_meta
 from nxt_domain.orders.model import NewOrder, Order, OrderType, PaymentChannel
-from nxt_domain.orders.ports import GatewayFailed, ReferenceTaken
+from nxt_domain.orders.notices import Contact
+from nxt_domain.orders.ports import ReferenceTaken
 from nxt_domain.orders.states import FailureCode, OrderStatus
 from nxt_domain.orders.use_cases.place_order import OrderDraft
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder, CheckPublicOrder, PublicPurchase
@@ -48,6 +51,15 @@ async def test_generated_references_that_collide_move_on_by_a_millisecond(world:
     first, second = await world.buy(), await world.buy()
     assert first.external_reference.endswith(iso_millis(world.clock.now()))
     assert second.external_reference.endswith(iso_millis(world.clock.now() + timedelta(milliseconds=1)))
+
+
+async def test_orders_are_read_by_reference_and_by_id(world: PaymentsWorld) -> None:
+    first, second = await world.buy(), await world.buy()
+    async with world.begin() as tx:
+        by_reference = await tx.orders.find_all([second.external_reference, "unknown"])
+        by_id = await tx.orders.read([second.id, first.id, second.id + 1])
+    assert by_reference == {second.external_reference: second}
+    assert by_id == {first.id: first, second.id: second}
 
 
 async def test_a_reference_is_used_once(world: PaymentsWorld) -> None:
@@ -235,6 +247,48 @@ async def test_text_messages_of_settled_and_refused_orders(world: PaymentsWorld)
     ]
 
 
+async def test_callers_whose_banks_refuse_are_told(world: PaymentsWorld) -> None:
+    """[PAY-78] one SMS to each, also when the refusals come together; who paid by other means hears nothing."""
+    agent = await world.phone_session("2348030000041", world.agent_account_id)
+    stranger = await world.phone_session("+2348030000099")
+    async with world.begin() as tx:
+        contacts = await tx.orders.session_contacts([agent, stranger, stranger + 1])
+    assert contacts == {
+        agent: Contact(account_id=world.agent_account_id, phone="2348030000041"),
+        stranger: Contact(account_id=None, phone="+2348030000099"),
+    }
+    orders = [await _by_phone(world, agent), await _by_phone(world, stranger), await world.buy()]
+    for number, order in enumerate(orders):
+        world.refuse(order, tx_id=str(number))
+        await world.receive("platform", _refusal(order, number))
+    await world.process(await world.waiting_events())
+    assert [(await world.order(order.id)).status for order in orders] == [OrderStatus.FAILED] * 3
+    assert sorted(await world.messages()) == [
+        "+2348030000041: Your bank rejected the payment",
+        "+2348030000099: Your bank rejected the payment",
+    ]
+
+
+async def _by_phone(world: PaymentsWorld, session_id: int) -> Order:
+    draft = OrderDraft(
+        sender_wallet_id=world.system,
+        receiver_wallet_id=world.meter_wallet,
+        amount=Decimal(500),
+        currency=Currency.NGN,
+        channel=PaymentChannel.USSD,
+        ussd_session_id=session_id,
+    )
+    async with world.begin() as tx:
+        order = await world.placement.through_gateway(tx, draft, merchant="platform", reference=f"call-{session_id}")
+        await tx.commit()
+    return order
+
+
+def _refusal(order: Order, number: int) -> dict[str, Any]:
+    facts = {"id": number, "tx_ref": order.external_reference, "status": "failed", "amount": 1}
+    return {"event": "charge.completed", "data": facts}
+
+
 async def test_connection_fees_are_counted_both_ways(world: PaymentsWorld) -> None:
     """[REL-67] [PAY-106] [PAY-143] payment 10 000, refund 2 500; one of more than is left fails, and counts nothing."""
     await world.fund(world.agent_wallet, "10000")
@@ -343,6 +397,15 @@ async def test_one_sender_settles_in_id_order(world: PaymentsWorld) -> None:
     statuses = [(await world.order(o.id)).status for o in (first, second, third)]
     assert statuses == [OrderStatus.COMPLETED, OrderStatus.FAILED, OrderStatus.COMPLETED]
     assert await world.balance(world.agent_wallet) == 0
+
+
+async def test_a_report_tells_whether_more_orders_are_likely_to_wait(world: PaymentsWorld) -> None:
+    """[PAY-102] a batch that holds as many orders as it may is full; the next one is not."""
+    for _ in range(3):
+        await _pending(world)
+    settle = world.settle(batch_size=2)
+    reports = [await settle() for _ in range(3)]
+    assert [(len(report.completed), report.is_full) for report in reports] == [(2, True), (1, False), (0, False)]
 
 
 async def test_a_missing_tariff_stops_wallets_but_not_money_from_outside(world: PaymentsWorld) -> None:

@@ -139,7 +139,7 @@ async def test_rel_156_a_claimed_task_is_leased_and_taken_over_when_its_lease_la
 async def test_rel_156_a_failed_task_comes_again_after_its_delay(world: World) -> None:
     await world.add(task("a"))
     (claimed,) = await world.claim()
-    await world.queue.retry(claimed, error="down", delay=timedelta(seconds=10))
+    assert await world.queue.retry([(claimed, timedelta(seconds=10))], error="down") == []
     assert await world.state("a") == {"attempts": 1, "error": "down", "done": False, "dropped": False}
     assert await world.keys() == []
     await world.pass_time(timedelta(seconds=11))
@@ -149,15 +149,11 @@ async def test_rel_156_a_failed_task_comes_again_after_its_delay(world: World) -
 
 async def test_rel_156_beyond_its_time_a_task_is_dropped(world: World) -> None:
     await world.add(task("a", give_up_after=timedelta(seconds=30)), task("b"))
-    claimed = await world.claim()
-    for one in claimed:
-        assert await world.queue.retry(one, error="down", delay=timedelta(seconds=20))
+    delay = timedelta(seconds=20)
+    assert await world.queue.retry([(one, delay) for one in await world.claim()], error="down") == []
     await world.pass_time(timedelta(seconds=21))
-    kept_on = {
-        one.dedupe_key: await world.queue.retry(one, error="down", delay=timedelta(seconds=20))
-        for one in await world.claim()
-    }
-    assert kept_on == {"a": False, "b": True}
+    given_up = await world.queue.retry([(one, delay) for one in await world.claim()], error="down")
+    assert [one.dedupe_key for one in given_up] == ["a"]
     dropped, kept = await world.state("a"), await world.state("b")
     assert (dropped or {})["dropped"] is True
     assert (kept or {})["dropped"] is False  # without an end it is tried for ever
@@ -166,12 +162,21 @@ async def test_rel_156_beyond_its_time_a_task_is_dropped(world: World) -> None:
 
 
 async def test_a_task_can_be_given_up_at_once(world: World) -> None:
-    await world.add(task("a"))
-    (claimed,) = await world.claim()
-    await world.queue.drop(claimed, error="malformed")
+    await world.add(task("a", give_up_after=timedelta(seconds=30)))
+    await world.queue.retry([(one, timedelta(minutes=1)) for one in await world.claim()], error="malformed")
     assert await world.state("a") == {"attempts": 1, "error": "malformed", "done": False, "dropped": True}
     await world.pass_time(timedelta(hours=1))
     assert await world.keys() == []
+
+
+async def test_tasks_that_fail_together_wait_each_its_own_time(world: World) -> None:
+    await world.add(task("a"), task("b"))
+    first, second = await world.claim()
+    await world.queue.retry([(first, timedelta(minutes=5)), (second, timedelta(seconds=10))], error="down")
+    await world.pass_time(timedelta(seconds=11))
+    assert await world.keys() == ["b"]
+    await world.pass_time(timedelta(minutes=5))
+    assert await world.keys() == ["a", "b"]
 
 
 async def test_r49_done_socket_events_are_deleted_and_others_kept(world: World) -> None:
@@ -194,16 +199,16 @@ class TestStreams:
     async def test_a_failing_head_holds_its_stream_and_no_other(self, world: World) -> None:
         await world.add(task("a1", stream_key="a"), task("a2", stream_key="a"), task("b1", stream_key="b"))
         head, _ = await world.claim()
-        await world.queue.retry(head, error="down", delay=timedelta(minutes=5))
+        await world.queue.retry([(head, timedelta(minutes=5))], error="down")
         await world.pass_time(timedelta(minutes=2))
         assert await world.keys() == ["b1"]
         await world.pass_time(timedelta(minutes=4))
         assert "a1" in await world.keys()
 
     async def test_a_dropped_head_lets_the_next_one_go(self, world: World) -> None:
-        await world.add(task("a1", stream_key="a"), task("a2", stream_key="a"))
+        await world.add(task("a1", stream_key="a", give_up_after=timedelta(seconds=30)), task("a2", stream_key="a"))
         (head,) = await world.claim()
-        await world.queue.drop(head, error="malformed")
+        assert await world.queue.retry([(head, timedelta(minutes=1))], error="malformed") == [head]
         assert await world.keys() == ["a2"]
 
     async def test_order_holds_over_kinds(self, world: World) -> None:
@@ -220,8 +225,7 @@ class TestLapsedLeases:
         (old,) = await world.claim(owner="a")
         await world.pass_time(timedelta(seconds=61))
         (new,) = await world.claim(owner="b")
-        await world.queue.retry(old, error="late", delay=timedelta(0))
-        await world.queue.drop(old, error="late")
+        assert await world.queue.retry([(old, timedelta(0))], error="late") == []
         assert await world.keys() == []
         await world.queue.done([new])
         assert await world.state("a") == {"attempts": 0, "error": None, "done": True, "dropped": False}
@@ -232,7 +236,7 @@ class TestLapsedLeases:
         await world.pass_time(timedelta(seconds=61))
         (new,) = await world.claim(owner="b")
         await world.queue.done([old])
-        await world.queue.retry(new, error="late", delay=timedelta(0))
+        assert await world.queue.retry([(new, timedelta(0))], error="late") == []
         assert (await world.state("a") or {})["done"] is True
 
 

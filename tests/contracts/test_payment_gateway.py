@@ -17,14 +17,9 @@ from nxt_adapters.paystack.wire import to_minor, to_wire
 from nxt_adapters.resilience import CallPolicy, HttpCaller, RetryPolicy
 from nxt_domain.grids.tariffs import MeterType, TariffFacts
 from nxt_domain.orders.gateway import GatewayTransaction, PaymentState
+from nxt_domain.orders.gateway_ports import GatewayFailed, PaymentGateway, RefundRefused, UnknownPayment
 from nxt_domain.orders.model import PaymentMethod
-from nxt_domain.orders.ports import (
-    GatewayFailed,
-    MeterForSale,
-    PaymentGateway,
-    RefundRefused,
-    UnknownPayment,
-)
+from nxt_domain.orders.ports import MeterForSale
 from nxt_domain.orders.suspense import RefundState
 from nxt_domain.orders.ussd import UssdCharge
 from nxt_domain.shared.money import Currency

@@ -2,19 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from tests.support.shared_product import product, pytest_runtest_teardown, shared_product
 
-import pytest
-from tests.support.running import SHARED, Product
-
-
-@pytest.fixture(scope="session")
-def _shared_product() -> Iterator[None]:
-    yield
-    SHARED.stop()
-
-
-@pytest.fixture
-def product(_shared_product: None) -> Product:
-    """A quick, healthy demo without traffic; tests leave it healthy."""
-    return SHARED.lend()
+__all__ = ["product", "pytest_runtest_teardown", "shared_product"]

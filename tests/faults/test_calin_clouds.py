@@ -40,6 +40,7 @@ from nxt_domain.meters.use_cases.hand_over import hand_over
 from nxt_domain.tokens.model import TokenRequest
 from nxt_domain.tokens.ports import TokenVendorUnavailable
 from nxt_entrypoints.jobs.message_engine import EngineSettings, MessageEngine
+from nxt_entrypoints.simulators.control import utc_now
 
 T, S = InteractionType, InteractionStatus
 QUICK = Tuning(initial_poll_delay_ms=30, poll_ladder_ms=(30,), ns_in_flight_timeout_ms=2_000)
@@ -327,10 +328,12 @@ async def test_a_slow_vendor_is_asked_once(relational_url: str, generation: str)
 
 async def test_a_login_that_is_taken_away(relational_url: str) -> None:
     """[DM-123, DM-189] Between creation and poll: a new one is made, and nothing else is noticed."""
-    async with town(relational_url, "v2", task_s=0.3) as place:
+    ahead = [timedelta()]
+    async with town(relational_url, "v2", task_s=60, clock=lambda: utc_now() + ahead[0]) as place:
         off = await place.command(T.TURN_OFF)
         await place.until(off, {S.PROCESSING})
         place.service.simulator.accounts.revoke()  # type: ignore[union-attr]  # it is the second generation
+        ahead[0] = timedelta(minutes=1)
         done = await place.ended(off)
         assert (done.status, done.delivery_failures) == (S.SUCCESSFUL, ())
         assert place.service.count("task") == 1

@@ -108,6 +108,13 @@ async def enqueue(world: PostgresWorld, service: Cloud, count: int) -> None:
         await transaction.commit()
 
 
+async def first_task(service: Cloud) -> None:
+    """Wait until the service has made a task."""
+    async with asyncio.timeout(20):
+        while not service.count("task"):  # noqa: ASYNC110 - no event tells it
+            await asyncio.sleep(0.02)
+
+
 async def weather(service: Cloud, seed: int, lasts_s: float) -> None:
     """Change the mood every moment, then let the sun shine."""
     dice = random.Random(seed)
@@ -146,8 +153,10 @@ async def test_every_command_ends_once_and_every_token_counts_once(
         engines = [MessageEngine(workshop, plugins, attrs.evolve(PACE, owner=f"engine-{n}")) for n in range(2)]
         most: Counter[str] = Counter()
         watcher = asyncio.create_task(watch_slots(world, most))
+        service.mood(answers="reset")
         for engine in engines:
             engine.start()
+        await first_task(service)  # nobody is told of it: its command needs another, however kind the dice are
         await weather(service, seed, storm_s)
         async with asyncio.timeout(60):
             while await world.live():  # noqa: ASYNC110 - no event tells it
@@ -165,6 +174,6 @@ async def test_every_command_ends_once_and_every_token_counts_once(
         meters = [service.meter(number) for number in METERS]
         assert sum(meter["tokens_accepted"] for meter in meters) == count // 2
         assert sum(meter["credited_kwh_total"] for meter in meters) == KWH * (count // 2)
-        assert service.count("task") >= count + (storm_s > 1)  # a long storm was bad enough for repetitions
+        assert service.count("task") > count  # the weather was bad enough for repetitions
         assert most
         assert max(most.values()) <= 5

@@ -32,7 +32,7 @@ async def test_two_hundred_purchases_at_once(product: Product) -> None:
         select count(*) from meter_interactions
         where order_id = any(%s) and meter_interaction_status = 'SUCCESSFUL'
     """
-    await product.until_value(_PURCHASES, delivered, orders, within_s=150)
+    await product.until_value(_PURCHASES, delivered, orders, within_s=300)
     _settled_once(product, purchases)
     await _credited_once(product, purchases, before)
     assert product.value("select sum(amount) from internal.ledger_postings") == 0

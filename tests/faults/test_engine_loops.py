@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ from nxt_entrypoints.jobs.message_engine import EngineSettings, MessageEngine
 
 S = DeliveryStatus
 QUICK = EngineSettings(lease=timedelta(seconds=1.5), tick=timedelta(milliseconds=100), patience=timedelta(seconds=5))
+LONG = timedelta(minutes=1)
+"""A tick that no test waits for: what happens sooner has another cause."""
 
 
 class LocalWakeUps:
@@ -69,13 +71,14 @@ class Town:
         self.workshop = attrs.evolve(workshop_of(world, self.plugins), wakeups=self.wakeups)
         self.apply = ApplyDeviceEvent(self.workshop)
         self.sends: Counter[tuple[str, int]] = Counter()
-        self.claimed_at: dict[str, list[float]] = {}
+        self._claims: dict[str, list[datetime]] = {}
         self._answers: set[asyncio.Task[None]] = set()
         world.push.on_send = self._send
 
     async def _send(self, message: DeviceMessage) -> str:
         self.sends[message.id, message.retry_count] += 1
-        self.claimed_at.setdefault(message.ready_queue, []).append(asyncio.get_running_loop().time())
+        assert message.lease_until is not None
+        self._claims.setdefault(message.ready_queue, []).append(message.lease_until)
         await asyncio.sleep(0.005)
         remote_id = f"net-{message.id}-{message.retry_count}"
         task = asyncio.create_task(self._answer(remote_id))
@@ -92,6 +95,10 @@ class Town:
                 await asyncio.sleep(0.1)
             else:
                 return
+
+    def gaps(self, ready_queue: str) -> list[timedelta]:
+        """Times between a queue's claims by the database's clock: each gives a lease of the same length."""
+        return [later - earlier for earlier, later in pairwise(self._claims[ready_queue])]
 
     def engine(self, **settings: Any) -> MessageEngine:
         return MessageEngine(self.workshop, self.plugins, attrs.evolve(QUICK, owner=self.world.new_id(), **settings))
@@ -146,53 +153,52 @@ async def test_two_engines_share_the_work(world: PostgresWorld) -> None:
 async def test_spacing_holds_for_all_engines_together(world: PostgresWorld) -> None:
     """[DM-26, DM-29] And is used: the next message leaves as soon as its queue opens, not at some tick."""
     town = Town(world, interval_ms=300)
-    engines = [town.engine(), town.engine(), town.engine()]
+    engines = [town.engine(tick=LONG), town.engine(tick=LONG), town.engine(tick=LONG)]
     for engine in engines:
         engine.start()
     await town.enqueue(*[push_message(number, network=42) for number in range(6)])
     await until(lambda: is_empty(world))
     for engine in engines:
         await engine.stop()
-    claims = town.claimed_at["queue:stub-push:network:42"]
-    gaps = [later - earlier for earlier, later in pairwise(claims)]
-    # Claims are 300 ms apart by the database's clock; what is seen here lags by the commit.
-    assert min(gaps) > 0.2
-    assert claims[-1] - claims[0] < 5 * 0.3 + 2.0
+    gaps = town.gaps("queue:stub-push:network:42")
+    assert len(gaps) == 5
+    assert timedelta(milliseconds=300) <= min(gaps)
+    assert max(gaps) < LONG
 
 
 async def test_the_defaults_let_one_command_through_each_two_seconds(world: PostgresWorld) -> None:
     """[DM-26, DM-166, R9] Three commands of network 42 leave at t = 0, ≥ 2 s, ≥ 4 s."""
     town = Town(world, interval_ms=None)
-    engine = town.engine(tick=timedelta(seconds=1))
+    engine = town.engine(tick=LONG)
     engine.start()
     await town.enqueue(*[push_message(number, network=42) for number in range(3)])
     await until(lambda: is_empty(world))
     await engine.stop()
-    claims = town.claimed_at["queue:stub-push:network:42"]
-    gaps = [later - earlier for earlier, later in pairwise(claims)]
-    assert min(gaps) > 1.8
-    assert max(gaps) < 3.0
+    gaps = town.gaps("queue:stub-push:network:42")
+    assert len(gaps) == 2
+    assert timedelta(seconds=2) <= min(gaps)
+    assert max(gaps) < LONG
 
 
 async def test_a_hint_wakes_an_engine_before_its_tick(world: PostgresWorld) -> None:
     """[DM-29, R4]"""
     town = Town(world)
-    engine = town.engine(tick=timedelta(seconds=30))
+    engine = town.engine(tick=LONG)
     engine.start()
     await asyncio.sleep(0.3)
     await town.enqueue(push_message())
-    await until(lambda: is_empty(world), within_s=5)
+    await until(lambda: is_empty(world))
     await engine.stop()
 
 
 async def test_capacity_that_comes_free_is_used_at_once(world: PostgresWorld) -> None:
     """[DM-29] Three sends at a time, and no waiting for ticks between them."""
     town = Town(world)
-    engine = town.engine(tick=timedelta(seconds=30), max_sends=3)
+    engine = town.engine(tick=LONG, max_sends=3)
     engine.start()
     await asyncio.sleep(0.2)
     await town.enqueue(*[push_message(number) for number in range(30)])
-    await until(lambda: is_empty(world), within_s=20)
+    await until(lambda: is_empty(world))
     await engine.stop()
 
 
@@ -278,7 +284,7 @@ async def test_a_stop_cuts_off_what_does_not_end(world: PostgresWorld) -> None:
     await has_begun.wait()
     began = asyncio.get_running_loop().time()
     await engine.stop()
-    assert asyncio.get_running_loop().time() - began < 2
+    assert asyncio.get_running_loop().time() - began < 10
     assert (await world.live())[message_id].delivery_status is S.SENT_TO_NS
 
 

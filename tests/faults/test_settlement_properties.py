@@ -14,8 +14,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from tests.support.payments_memory import MemoryWorld
 
 from nxt_adapters.memory.payments import MemoryPayments
+from nxt_domain.orders.gateway_ports import GatewayFailed
 from nxt_domain.orders.model import Order
-from nxt_domain.orders.ports import GatewayFailed
 from nxt_domain.orders.states import OrderStatus
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder
 from nxt_domain.shared.errors import DomainError, Unavailable

@@ -29,8 +29,8 @@ from tests.support.payments_schedules import ScheduleWorld
 from tests.support.payments_world import FREE_METER, METER
 
 from nxt_adapters.supabase.engine import create_engine
+from nxt_domain.orders.gateway_ports import GatewayFailed
 from nxt_domain.orders.model import Order
-from nxt_domain.orders.ports import GatewayFailed
 from nxt_domain.orders.suspense import Refund, RefundState, SuspenseAction
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder
 

@@ -78,7 +78,7 @@ class MemoryShop(Shop):
 class _Transaction(PostgresTransaction):
     @property
     def outbox(self) -> PostgresOutbox:
-        return PostgresOutbox(self.connection)
+        return PostgresOutbox(self.session)
 
 
 class PostgresShop(Shop):

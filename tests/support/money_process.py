@@ -29,7 +29,7 @@ from nxt_domain.grids.model import CommunicationProtocol
 from nxt_domain.messaging.tuning import DeliveryPolicy
 from nxt_domain.meters.use_cases.top_ups import TokenMakers, TopUpCommands
 from nxt_domain.orders.gateway import GatewayTransaction, PaymentState
-from nxt_domain.orders.ports import RefundRefused, UnknownPayment
+from nxt_domain.orders.gateway_ports import RefundRefused, UnknownPayment
 from nxt_domain.orders.suspense import Refund, RefundState
 from nxt_domain.orders.use_cases.gateway_events import ProcessGatewayEvents
 from nxt_domain.orders.use_cases.settle_orders import SettleOrders

@@ -115,6 +115,11 @@ class MemoryWorld(PaymentsWorld):
     def begin(self) -> MemoryPayments:
         return MemoryPayments(self.database)
 
+    async def phone_session(self, phone: str, account_id: int | None = None) -> int:
+        session_id = self.database.next_id("ussd_sessions")
+        self.begin().orders.know_session(session_id, Contact(account_id=account_id, phone=phone))
+        return session_id
+
     async def rows(self, order_id: int) -> list[Row]:
         return [
             Row(

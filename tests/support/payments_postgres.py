@@ -18,7 +18,6 @@ from nxt_adapters.supabase.ledger import PostgresLedger
 from nxt_adapters.supabase.notices import PostgresNotices
 from nxt_adapters.supabase.orders import PostgresOrders
 from nxt_adapters.supabase.outbox import PostgresOutbox
-from nxt_adapters.supabase.session import TransactionSession
 from nxt_adapters.supabase.settlements import PostgresSettlementFailures, PostgresSettlements
 from nxt_adapters.supabase.suspense import PostgresSuspenseResolutions
 from nxt_adapters.supabase.transaction import PostgresTransaction
@@ -40,23 +39,23 @@ class PaymentsTransaction(PostgresTransaction):
 
     @property
     def outbox(self) -> PostgresOutbox:
-        return PostgresOutbox(self.connection)
+        return PostgresOutbox(self.session)
 
     @property
     def orders(self) -> PostgresOrders:
-        return PostgresOrders(TransactionSession(self.connection))
+        return PostgresOrders(self.session)
 
     @property
     def charges(self) -> PostgresCharges:
-        return PostgresCharges(self.connection)
+        return PostgresCharges(self.session)
 
     @property
     def gateway_events(self) -> PostgresGatewayEvents:
-        return PostgresGatewayEvents(self.connection)
+        return PostgresGatewayEvents(self.session)
 
     @property
     def audit(self) -> PostgresAuditTrail:
-        return PostgresAuditTrail(self.connection)
+        return PostgresAuditTrail(self.session)
 
     @property
     def ledger(self) -> PostgresLedger:
@@ -114,6 +113,16 @@ class PostgresWorld(PaymentsWorld):
     def all(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
         """Run a query as the owner."""
         return self.owner.execute(statement, parameters).fetchall()  # type: ignore[arg-type]  # a literal of the test
+
+    async def phone_session(self, phone: str, account_id: int | None = None) -> int:
+        return int(
+            self.one(
+                "insert into ussd_sessions (phone, account_id, external_system) values (%s, %s, 'AFRICASTALKING')"
+                " returning id",
+                phone,
+                account_id,
+            )
+        )
 
     async def rows(self, order_id: int) -> list[Row]:
         found = self.all("select * from transactions where order_id = %s order by id", order_id)

@@ -28,7 +28,7 @@ from nxt_domain.meters.news import SOCKET_EVENT, TOP_UP_COMMAND
 from nxt_domain.meters.use_cases.apply_delivery_events import ApplyDeliveryEvents
 from nxt_domain.meters.use_cases.complete_top_up import CompleteTopUp
 from nxt_domain.meters.use_cases.top_ups import TokenMakers, TopUpCommands
-from nxt_domain.orders.ports import MerchantAccounts
+from nxt_domain.orders.gateway_ports import MerchantAccounts
 from nxt_domain.orders.suspense import GATEWAY_REFUND
 from nxt_domain.orders.use_cases.fulfil_top_up import FulfilTopUp
 from nxt_domain.orders.use_cases.gateway_events import GATEWAY_EVENT, ProcessGatewayEvents

@@ -34,7 +34,7 @@ class Planes:
         return next(iter(row.values()))
 
     async def until_value(
-        self, wanted: object, statement: str, *values: object, within_s: float = 30.0, plane: str = "relational"
+        self, wanted: object, statement: str, *values: object, within_s: float = 90.0, plane: str = "relational"
     ) -> None:
         """Wait until a database gives a value."""
         last: list[object] = []

@@ -180,7 +180,7 @@ class Product(Planes):
             raise ProcessLookupError(child)
         return min(found)
 
-    async def until_replaced(self, child: str, old_pid: int, within_s: float = 40.0) -> int:
+    async def until_replaced(self, child: str, old_pid: int, within_s: float = 90.0) -> int:
         """Wait until another process has taken a killed one's place and is ready."""
 
         async def ready() -> int | None:
@@ -279,7 +279,7 @@ class Product(Planes):
         assert answer.status == 201, answer
         return dict(answer.body)
 
-    async def until_command(self, purchase: Purchase, status: str, within_s: float = 30.0) -> Mapping[str, Any]:
+    async def until_command(self, purchase: Purchase, status: str, within_s: float = 90.0) -> Mapping[str, Any]:
         """Wait until the public page shows a top-up command in a status."""
 
         async def reached() -> Mapping[str, Any] | None:
@@ -288,7 +288,7 @@ class Product(Planes):
 
         return await until(reached, within_s, f"{status} of order {purchase.order_id}")
 
-    async def until_delivered(self, purchases: Sequence[Purchase], within_s: float = 60.0) -> None:
+    async def until_delivered(self, purchases: Sequence[Purchase], within_s: float = 150.0) -> None:
         """Wait until all top-ups are delivered; what would only wait for a clock is not waited for.
 
         Leases of processes that died, and patience with news that were posted while nobody listened, are made to end.

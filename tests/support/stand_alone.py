@@ -82,9 +82,11 @@ def free_port() -> int:
 
 
 class Adopter:
-    """A webhook that keeps what it is told, and answers as told."""
+    """A webhook that keeps what it is told, and answers as told, once ``answers`` is set."""
 
     def __init__(self) -> None:
+        self.answers = asyncio.Event()
+        self.answers.set()
         self.posts: list[tuple[bytes, dict[str, str]]] = []
         self.statuses: list[int] = []
         self.url = ""
@@ -116,6 +118,7 @@ class Adopter:
     async def _take(self, request: web.Request) -> web.Response:
         self.posts.append((await request.read(), dict(request.headers)))
         status = self.statuses.pop(0) if self.statuses else 204
+        await self.answers.wait()
         return web.Response(status=status, headers={"Location": "/elsewhere"} if status == 302 else {})
 
 

@@ -86,13 +86,25 @@ def date_of(message: DeviceMessage) -> date:
         raise cannot(BAD_DATE) from impossible
 
 
-def dcu_queue(plugin_id: str, message: NewMessage) -> str:
-    """Name the DCU, which is the bottleneck [DM-23].
+class DcuIntake:
+    """Implements ``Intake`` for either service: enough to enqueue, without a client.
 
-    Raises:
-        InvalidInput: The message names none [DM-24].
+    Args:
+        plugin_id: Of the service's plug-in.
     """
-    node = message.device.relay_node
-    if node is None or node.id is None:
-        raise InvalidInput(NO_RELAY_NODE)
-    return queue_key(plugin_id, "dcu", node.id)
+
+    supported_commands: frozenset[CommandType] = SUPPORTED_COMMANDS
+
+    def __init__(self, plugin_id: str) -> None:
+        self.plugin_id = plugin_id
+
+    def ready_queue(self, message: NewMessage) -> str:
+        """Name the DCU, which is the bottleneck [DM-23].
+
+        Raises:
+            InvalidInput: The message names none [DM-24].
+        """
+        node = message.device.relay_node
+        if node is None or node.id is None:
+            raise InvalidInput(NO_RELAY_NODE)
+        return queue_key(self.plugin_id, "dcu", node.id)

@@ -13,8 +13,8 @@ import attrs
 from nxt_adapters.flutterwave.gateway import DEFAULT_POLICY, SYSTEM, FlutterwaveGateway
 from nxt_adapters.resilience import CallPolicy, HttpCaller
 from nxt_domain.orders.gateway import GatewayTransaction
+from nxt_domain.orders.gateway_ports import GatewayRefusedCredentials, MerchantAccount, PaymentGateway
 from nxt_domain.orders.merchants import MerchantKeys, OrganizationCredentials, OrganizationKeys
-from nxt_domain.orders.ports import GatewayRefusedCredentials, MerchantAccount, PaymentGateway
 from nxt_domain.orders.suspense import Refund
 from nxt_domain.orders.ussd import UssdCharge
 from nxt_domain.shared.errors import Unavailable

@@ -12,14 +12,14 @@ import structlog
 
 from nxt_adapters.resilience import HttpReply
 from nxt_domain.orders.gateway import GatewayTransaction, PaymentState
-from nxt_domain.orders.model import PaymentMethod
-from nxt_domain.orders.ports import (
+from nxt_domain.orders.gateway_ports import (
     ChargeRefused,
     GatewayFailed,
     GatewayRefusedCredentials,
     RefundRefused,
     UnknownPayment,
 )
+from nxt_domain.orders.model import PaymentMethod
 from nxt_domain.orders.suspense import Refund, RefundState
 
 _MOST_DIGITS = 40

@@ -18,14 +18,8 @@ from nxt_domain.orders.gateway import (
     PaymentState,
     StoredEvent,
 )
-from nxt_domain.orders.ports import (
-    ChargeRefused,
-    GatewayFailed,
-    GatewayKey,
-    MerchantAccount,
-    RefundRefused,
-    UnknownPayment,
-)
+from nxt_domain.orders.gateway_ports import ChargeRefused, GatewayFailed, MerchantAccount, RefundRefused, UnknownPayment
+from nxt_domain.orders.ports import GatewayKey
 from nxt_domain.orders.states import OrderStatus
 from nxt_domain.orders.suspense import Refund, RefundState
 from nxt_domain.orders.ussd import UssdCharge

@@ -92,6 +92,10 @@ class MemoryOrders:
         known = (stored.order for stored in self._orders.values())
         return {ref: order for order in known if (ref := order.external_reference) is not None and ref in references}
 
+    async def read(self, order_ids: Collection[int]) -> Mapping[int, Order]:
+        """Find orders by their ids."""
+        return {order_id: self._orders[order_id].order for order_id in order_ids if order_id in self._orders}
+
     async def lock(self, order_ids: Collection[int]) -> Mapping[int, Order]:
         """Load orders; a memory transaction is alone anyway."""
         return {order_id: self._orders[order_id].order for order_id in sorted(order_ids) if order_id in self._orders}
@@ -148,9 +152,9 @@ class MemoryOrders:
             energy_kwh=command.energy_kwh if command else None,
         )
 
-    async def session_contact(self, ussd_session_id: int) -> Contact | None:
-        """Tell who is on the other end of a phone session."""
-        return self._sessions.get(ussd_session_id)
+    async def session_contacts(self, ussd_session_ids: Collection[int]) -> Mapping[int, Contact]:
+        """Tell who is on the other end of phone sessions."""
+        return {one: contact for one, contact in self._sessions.items() if one in ussd_session_ids}
 
     def know_wallet(self, party: Party, contact: Contact | None = None) -> None:
         """Set up a wallet and its owner."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import attrs
@@ -114,24 +114,28 @@ class MemoryOutboxQueue(_States):
                 self._states[task.dedupe_key] = done
             await transaction.commit()
 
-    async def retry(self, task: ClaimedTask, *, error: str, delay: timedelta) -> bool:
+    async def retry(self, delays: Sequence[tuple[ClaimedTask, timedelta]], *, error: str) -> Sequence[ClaimedTask]:
         """See ``OutboxQueue.retry``."""
-        due_at = self._now + delay
-        is_late = task.give_up_at is not None and due_at > task.give_up_at
-        await self._fail(task, error, lambda: {"due_at": due_at, "dropped_at": self._now if is_late else None})
-        return self._states[task.dedupe_key].dropped_at is None
-
-    async def drop(self, task: ClaimedTask, *, error: str) -> None:
-        """See ``OutboxQueue.drop``."""
-        await self._fail(task, error, lambda: {"dropped_at": self._now})
-
-    async def _fail(self, task: ClaimedTask, error: str, changes: Callable[[], dict[str, datetime | None]]) -> None:
         async with MemoryTransaction(self._database) as transaction:
-            state = self._states[task.dedupe_key]
-            if state.done_at is None and state.lease_until == task.lease_until:
-                failed = attrs.evolve(state, attempts=state.attempts + 1, last_error=error, lease_until=None)
-                self._states[task.dedupe_key] = attrs.evolve(failed, **changes())  # type: ignore[arg-type]  # by name
+            dropped = [task for task, delay in delays if self._give_back(task, error, self._now + delay)]
             await transaction.commit()
+        return dropped
+
+    def _give_back(self, task: ClaimedTask, error: str, due_at: datetime) -> bool:
+        """Let a task wait, or drop it; tell whether it was dropped."""
+        state = self._states[task.dedupe_key]
+        if state.done_at is not None or state.lease_until != task.lease_until:
+            return False
+        is_late = task.give_up_at is not None and due_at > task.give_up_at
+        self._states[task.dedupe_key] = attrs.evolve(
+            state,
+            attempts=state.attempts + 1,
+            last_error=error,
+            lease_until=None,
+            due_at=due_at,
+            dropped_at=self._now if is_late else None,
+        )
+        return is_late
 
     @property
     def _now(self) -> datetime:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from nxt_adapters.paystack.gateway import DEFAULT_POLICY, SYSTEM, PaystackGateway
 from nxt_adapters.resilience import CallPolicy, HttpCaller
+from nxt_domain.orders.gateway_ports import MerchantAccount
 from nxt_domain.orders.merchants import MerchantKeys
-from nxt_domain.orders.ports import MerchantAccount
 from nxt_domain.shared.errors import Unavailable
 from nxt_domain.wallets.accounts import merchant_of, organization_of
 

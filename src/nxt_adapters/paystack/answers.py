@@ -14,14 +14,14 @@ import structlog
 from nxt_adapters.paystack.wire import from_wire, to_major
 from nxt_adapters.resilience import HttpReply
 from nxt_domain.orders.gateway import GatewayTransaction, PaymentState
-from nxt_domain.orders.model import PaymentMethod
-from nxt_domain.orders.ports import (
+from nxt_domain.orders.gateway_ports import (
     ChargeRefused,
     GatewayFailed,
     GatewayRefusedCredentials,
     RefundRefused,
     UnknownPayment,
 )
+from nxt_domain.orders.model import PaymentMethod
 from nxt_domain.orders.suspense import Refund, RefundState
 
 _LARGEST_ID = 2**64

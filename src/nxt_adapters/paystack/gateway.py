@@ -11,7 +11,7 @@ from nxt_adapters.paystack.wire import to_minor, to_wire
 from nxt_adapters.resilience import HttpCaller
 from nxt_adapters.resilience.gateway_calls import GATEWAY_POLICY, GatewayCalls, all_refunds, transaction_number
 from nxt_domain.orders.gateway import GatewayTransaction
-from nxt_domain.orders.ports import ChargeRefused, RefundRefused, UnknownPayment
+from nxt_domain.orders.gateway_ports import ChargeRefused, RefundRefused, UnknownPayment
 from nxt_domain.orders.suspense import Refund
 from nxt_domain.orders.ussd import UssdCharge
 

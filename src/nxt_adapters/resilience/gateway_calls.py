@@ -10,7 +10,7 @@ import stamina
 from nxt_adapters.resilience.errors import CallFailed, CircuitOpen, FateUnknown, HttpFailed, NotReached, Overloaded
 from nxt_adapters.resilience.http import HttpCaller, HttpReply
 from nxt_adapters.resilience.policy import CallPolicy, RetryPolicy
-from nxt_domain.orders.ports import GatewayFailed, UnknownPayment
+from nxt_domain.orders.gateway_ports import GatewayFailed, UnknownPayment
 from nxt_domain.orders.suspense import Refund
 
 _T = TypeVar("_T")

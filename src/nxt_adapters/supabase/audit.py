@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import attrs
-from sqlalchemy import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nxt_adapters.supabase.tables import audit_log, audits
+from nxt_adapters.supabase.session import Session
+from nxt_adapters.supabase.written import insertion
 from nxt_domain.shared.audit import Act
-
-_EVIDENCE: Final = insert(audit_log)
-_FEED: Final = insert(audits)
 
 
 class PostgresAuditTrail:
-    """``AuditTrail`` on the relational plane; the chain of hashes is a background step [REL-167]."""
+    """``AuditTrail`` on the relational plane; the chain of hashes is a background step [REL-167].
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    Args:
+        session: Of the unit of work.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     async def record(self, *acts: Act) -> None:
         """See ``AuditTrail.record``; two statements, whatever the number of acts."""
         if not acts:
             return
-        await self._connection.execute(_EVIDENCE, [_evidence(act) for act in acts])
+        await self._session.run(*insertion("internal.audit_log", [_evidence(act) for act in acts]))
         feed = [_feed(act) for act in acts if act.message is not None]
         if feed:
-            await self._connection.execute(_FEED, feed)
+            await self._session.run(*insertion("public.audits", feed))
 
 
 def _evidence(act: Act) -> dict[str, object]:

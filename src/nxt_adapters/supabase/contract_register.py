@@ -8,11 +8,10 @@ from functools import cache
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import ColumnElement, RowMapping, Select, any_, insert, literal, select, text
-from sqlalchemy.exc import IntegrityError
+from psycopg.errors import UniqueViolation
+from sqlalchemy import ARRAY, ColumnElement, Integer, RowMapping, Select, any_, bindparam, insert, literal, select
 
 from nxt_adapters.supabase.engine import dump_json
-from nxt_adapters.supabase.reads import Read
 from nxt_adapters.supabase.scoping import (
     GRID,
     below,
@@ -20,13 +19,15 @@ from nxt_adapters.supabase.scoping import (
     kind_of,
     owned,
     owned_by,
+    owner_of,
     page_of,
     pages,
     pages_of_all,
     pages_within,
 )
 from nxt_adapters.supabase.session import Session
-from nxt_adapters.supabase.tables import accounts, connection_requested_meters, connections, customers, wallets
+from nxt_adapters.supabase.tables import accounts, connection_requested_meters, connections, customers
+from nxt_adapters.supabase.written import Read, Written, insertion
 from nxt_domain.grids.contract_ports import Customer
 from nxt_domain.grids.contract_views import ConnectionView, ListedCustomer
 from nxt_domain.grids.contracts import (
@@ -58,7 +59,7 @@ _TERMS = [
 _REQUESTED = connection_requested_meters
 
 # The customers' rows are locked before this statement looks, so it sees every sum that another transaction stored.
-_SUM_FEES: Final = text(
+_SUM_FEES: Final = Written(
     """
     update public.customers customer set total_connection_fee = coalesce((
         select sum(requested.fee)
@@ -70,7 +71,7 @@ _SUM_FEES: Final = text(
     """
 )
 
-_SAVE: Final = text(
+_SAVE: Final = Written(
     """
     update public.connections connection set
         upload_uuid = new.upload_uuid, external_system = new.external_system, document_type = new.document_type,
@@ -84,7 +85,7 @@ _SAVE: Final = text(
 )
 
 # A statement of its own: the mere mention of the column makes triggers derive anew what is below [REL-84].
-_MOVE: Final = text(
+_MOVE: Final = Written(
     """
     update public.connections connection set customer_id = new.customer_id
     from jsonb_to_recordset(cast(:rows as jsonb)) as new (id int, customer_id int)
@@ -92,7 +93,7 @@ _MOVE: Final = text(
     """
 )
 
-_CHANGE: Final = text(
+_CHANGE: Final = Written(
     """
     update public.connection_requested_meters requested set
         meter_type = new.meter_type, meter_phase = new.meter_phase, fee = new.fee
@@ -101,7 +102,18 @@ _CHANGE: Final = text(
     """
 )
 
-_DELETE: Final = text(
+_ADD: Final = Written(
+    insert(connections)
+    .values({field.name: bindparam(field.name) for field in attrs.fields(NewConnection)})
+    .returning(connections.c.id)
+)
+_OPEN_WALLET: Final = Written(
+    """
+    insert into public.wallets (connection_id, wallet_type, currency)
+    values (:connection_id, 'VIRTUAL', cast(:currency as public.currency_enum))
+    """
+)
+_DELETE: Final = Written(
     """
     update public.connection_requested_meters set deleted_at = now()
     where id = any(:ids) and connection_id = :connection_id and deleted_at is null
@@ -123,29 +135,20 @@ class PostgresCustomers:
 
     async def lock(self, customer_ids: Collection[int]) -> Mapping[int, Customer]:
         """See ``Customers.lock``."""
-        query = (
-            select(customers.c.id, customers.c.grid_id, customers.c.rls_organization_id)
-            .join(accounts, accounts.c.id == customers.c.account_id)
-            .where(customers.c.id == any_(literal(sorted(customer_ids))), *self._living())
-            .order_by(customers.c.id)
-            .with_for_update(of=customers, key_share=True)
-        )
-        rows = (await self._session.execute(query)).all()
+        wanted = {"ids": sorted(customer_ids), **owner_of(self._scope)}
+        rows = await self._session.objects(_locking_customers(kind_of(self._scope)), wanted)
         return {
             row.id: Customer(id=row.id, grid_id=row.grid_id, organization_id=row.rls_organization_id) for row in rows
         }
 
     async def sum_fees(self, customer_ids: Collection[int]) -> None:
         """See ``Customers.sum_fees``."""
-        await self._session.execute(_SUM_FEES, {"ids": list(customer_ids)})
+        await self._session.run(_SUM_FEES, {"ids": list(customer_ids)})
 
     async def page(self, window: Window, *, grid_id: int | None = None) -> Page[ListedCustomer]:
         """See ``Customers.page``."""
         read = _pages_of_customers(kind_of(self._scope), of_grid=grid_id is not None)
         return await page_of(self._session, read, self._scope, window, _listed, grid_id=grid_id)
-
-    def _living(self) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-        return owned_by(self._scope, customers.c.rls_organization_id), accounts.c.deleted_at.is_(None)
 
 
 class PostgresConnections:
@@ -162,12 +165,10 @@ class PostgresConnections:
 
     async def add(self, connection: NewConnection) -> int:
         """See ``Connections.add``."""
-        store = insert(connections).values(**attrs.asdict(connection)).returning(connections.c.id)
         with _told_of_taken_upload_ids():
-            connection_id: int = (await self._session.execute(store)).scalar_one()
-        wallet = {"connection_id": connection_id, "wallet_type": "VIRTUAL", "currency": connection.currency}
-        await self._session.execute(insert(wallets).values(**wallet))
-        return connection_id
+            (made,) = await self._session.objects(_ADD, attrs.asdict(connection))
+        await self._session.run(_OPEN_WALLET, {"connection_id": made.id, "currency": connection.currency})
+        return int(made.id)
 
     async def lock(self, connection_ids: Collection[int]) -> Mapping[int, Connection]:
         """See ``Connections.lock``."""
@@ -185,8 +186,8 @@ class PostgresConnections:
             return
         rows = {"rows": dump_json([attrs.asdict(connection) for connection in connections])}
         with _told_of_taken_upload_ids():
-            await self._session.execute(_SAVE, rows)
-        await self._session.execute(_MOVE, rows)
+            await self._session.run(_SAVE, rows)
+        await self._session.run(_MOVE, rows)
 
     async def page(self, window: Window, *, grid_id: int | None = None) -> Page[ConnectionView]:
         """See ``Connections.page``."""
@@ -219,16 +220,31 @@ class PostgresRequestedMeters:
         """See ``RequestedMeters.add``."""
         if requests:
             rows = [{"connection_id": connection_id, **attrs.asdict(request)} for request in requests]
-            await self._session.execute(insert(_REQUESTED), rows)
+            await self._session.run(*insertion("public.connection_requested_meters", rows))
 
     async def change(self, connection_id: int, changes: RequestedMeterChanges) -> None:
         """See ``RequestedMeters.change``; at most one statement of each kind."""
         await self.add(connection_id, changes.added)
         if changes.changed:
             rows = dump_json([attrs.asdict(meter) for meter in changes.changed])
-            await self._session.execute(_CHANGE, {"rows": rows, "connection_id": connection_id})
+            await self._session.run(_CHANGE, {"rows": rows, "connection_id": connection_id})
         if changes.deleted_ids:
-            await self._session.execute(_DELETE, {"ids": list(changes.deleted_ids), "connection_id": connection_id})
+            await self._session.run(_DELETE, {"ids": list(changes.deleted_ids), "connection_id": connection_id})
+
+
+@cache
+def _locking_customers(scope: Scope) -> Written:
+    return Written(
+        select(customers.c.id, customers.c.grid_id, customers.c.rls_organization_id)
+        .join(accounts, accounts.c.id == customers.c.account_id)
+        .where(
+            customers.c.id == any_(bindparam("ids", type_=ARRAY(Integer))),
+            owned(scope, customers.c.rls_organization_id),
+            accounts.c.deleted_at.is_(None),
+        )
+        .order_by(customers.c.id)
+        .with_for_update(of=customers, key_share=True)
+    )
 
 
 @cache
@@ -258,8 +274,8 @@ def _pages_of_connections(scope: Scope, *, of_grid: bool) -> Read:
 def _told_of_taken_upload_ids() -> Iterator[None]:
     try:
         yield
-    except IntegrityError as error:
-        if "ux_connections_upload_uuid" not in str(error.orig):
+    except UniqueViolation as error:
+        if error.diag.constraint_name != "ux_connections_upload_uuid":
             raise
         raise Conflict(UPLOAD_ID_TAKEN, code="UPLOAD_ID_TAKEN") from error
 

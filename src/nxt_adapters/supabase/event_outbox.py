@@ -11,6 +11,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from nxt_adapters.supabase.engine import dump_json
+from nxt_adapters.supabase.retention import delete_in_batches
 from nxt_domain.messaging.stand_alone_ports import WaitingEvent
 from nxt_domain.shared.outbox import OutboxTask
 
@@ -63,7 +64,11 @@ _BURY = text(
     """
 )
 
-_PRUNE = text("delete from messaging.event_outbox where dead_lettered_at < clock_timestamp() - :older_than")
+_PRUNE = """
+    delete from messaging.event_outbox where id in (
+        select id from messaging.event_outbox
+        where dead_lettered_at < statement_timestamp() - :older_than order by dead_lettered_at limit :batch)
+"""
 
 
 class PostgresEvents:
@@ -131,8 +136,7 @@ class PostgresEventOutbox:
 
     async def prune(self, older_than: timedelta) -> int:
         """See ``EventOutbox.prune``."""
-        async with self._engine.begin() as connection:
-            return (await connection.execute(_PRUNE, {"older_than": older_than})).rowcount
+        return await delete_in_batches(self._engine, _PRUNE, older_than=older_than)
 
 
 def _held(event: WaitingEvent) -> dict[str, object]:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, text
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, INTEGER
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nxt_adapters.supabase.order_rows import decimal_text
+from nxt_adapters.supabase.engine import dump_json
+from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.tables import gateway_charges
+from nxt_adapters.supabase.written import Read, Record, Written, insertion
 from nxt_domain.orders.gateway import Charge, NewCharge
 from nxt_domain.orders.ports import GatewayKey
 from nxt_domain.orders.states import GATEWAY_FAILURES
 from nxt_domain.shared.money import Currency
 
-_SAVE = text(
+_SAVE = Written(
     """
     insert into internal.gateway_charges as c (
         order_id, merchant, tx_ref, amount, currency, gateway_tx_id, flw_ref, status, payment_type, charged_amount,
@@ -38,17 +37,17 @@ _SAVE = text(
         next_verify_at = excluded.next_verify_at, last_error = excluded.last_error
     """
 )
-_OF_ORDERS = select(gateway_charges).where(
-    gateway_charges.c.order_id == func.any(bindparam("order_ids", type_=ARRAY(INTEGER)))
+_OF_ORDERS = Read(
+    select(gateway_charges).where(gateway_charges.c.order_id == func.any(bindparam("order_ids", type_=ARRAY(INTEGER))))
 )
-_OWNERS = text(
+_OWNERS = Read(
     """
     select c.merchant, c.gateway_tx_id, c.order_id
     from unnest(cast(:merchants as text[]), cast(:tx_ids as text[])) as wanted (merchant, gateway_tx_id)
     join internal.gateway_charges c using (merchant, gateway_tx_id)
     """
 )
-_DUE = text(
+_DUE = Read(
     """
     select c.order_id from internal.gateway_charges c
     join public.orders o on o.id = c.order_id
@@ -58,7 +57,7 @@ _DUE = text(
     order by c.next_verify_at, c.order_id limit :limit
     """
 )
-_TIME_OUT = text(
+_TIME_OUT = Written(
     """
     with late as (
         select o.id from public.orders o
@@ -80,11 +79,11 @@ class PostgresCharges:
     """Implements ``Charges``.
 
     Args:
-        connection: Carries the caller's transaction.
+        session: Of the unit of work.
     """
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     async def add(self, charges: Mapping[int, NewCharge]) -> None:
         """Store the charges of new orders, in one statement."""
@@ -101,42 +100,40 @@ class PostgresCharges:
             }
             for order_id, charge in charges.items()
         ]
-        await self._connection.execute(insert(gateway_charges), rows)
+        await self._session.run(*insertion("internal.gateway_charges", rows))
 
     async def find(self, order_id: int) -> Charge | None:
         """Read an order's charge."""
-        query = select(gateway_charges).where(gateway_charges.c.order_id == order_id)
-        row = (await self._connection.execute(query)).one_or_none()
-        return None if row is None else _charge(row)
+        return (await self.find_all([order_id])).get(order_id)
 
     async def find_all(self, order_ids: Collection[int]) -> Mapping[int, Charge]:
         """Read the charges of orders, in one statement."""
-        rows = await self._connection.execute(_OF_ORDERS, {"order_ids": list(order_ids)})
+        rows = await self._session.objects(_OF_ORDERS, {"order_ids": list(order_ids)})
         return {row.order_id: _charge(row) for row in rows}
 
     async def save(self, charges: Sequence[Charge]) -> None:
         """Write charges, in one statement."""
         if charges:
-            await self._connection.execute(_SAVE, {"rows": json.dumps([_row(charge) for charge in charges])})
+            await self._session.run(_SAVE, {"rows": dump_json([_row(charge) for charge in charges])})
 
     async def owners_of(self, transactions: Collection[GatewayKey]) -> Mapping[GatewayKey, int]:
         """Tell which orders gateway transactions are booked to, in one statement."""
         parameters = {"merchants": [key[0] for key in transactions], "tx_ids": [key[1] for key in transactions]}
-        rows = await self._connection.execute(_OWNERS, parameters)
+        rows = await self._session.objects(_OWNERS, parameters)
         return {(row.merchant, row.gateway_tx_id): row.order_id for row in rows}
 
     async def due(self, now: datetime, limit: int) -> Sequence[int]:
         """Name the orders whose ``next_verify_at`` has come."""
         parameters = {"now": now, "limit": limit, "gateway_failures": sorted(GATEWAY_FAILURES)}
-        return (await self._connection.execute(_DUE, parameters)).scalars().all()
+        return [row.order_id for row in await self._session.objects(_DUE, parameters)]
 
     async def time_out(self, created_before: datetime, next_verify_at: datetime, limit: int) -> Sequence[int]:
         """Move orders that waited too long to ``TIMED_OUT``, in one statement."""
         parameters = {"created_before": created_before, "next_verify_at": next_verify_at, "limit": limit}
-        return (await self._connection.execute(_TIME_OUT, parameters)).scalars().all()
+        return [row.order_id for row in await self._session.objects(_TIME_OUT, parameters)]
 
 
-def _charge(row: Row[Any]) -> Charge:
+def _charge(row: Record) -> Charge:
     return Charge(
         order_id=row.order_id,
         merchant=row.merchant,
@@ -161,16 +158,16 @@ def _row(charge: Charge) -> Mapping[str, object]:
         "order_id": charge.order_id,
         "merchant": charge.merchant,
         "tx_ref": charge.reference,
-        "amount": decimal_text(charge.amount),
+        "amount": charge.amount,
         "currency": charge.currency,
         "gateway_tx_id": charge.gateway_tx_id,
         "flw_ref": charge.flw_ref,
         "status": charge.status,
         "payment_type": charge.payment_type,
-        "charged_amount": decimal_text(charge.charged_amount),
-        "app_fee": decimal_text(charge.fee),
+        "charged_amount": charge.charged_amount,
+        "app_fee": charge.fee,
         "verify_attempts": charge.verify_attempts,
-        "last_verified_at": charge.last_verified_at.isoformat() if charge.last_verified_at else None,
-        "next_verify_at": charge.next_verify_at.isoformat() if charge.next_verify_at else None,
+        "last_verified_at": charge.last_verified_at,
+        "next_verify_at": charge.next_verify_at,
         "last_error": charge.last_error,
     }

@@ -5,21 +5,29 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
-from sqlalchemy import JSON, func, text
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from nxt_adapters.supabase.tables import gateway_events
+from nxt_adapters.supabase.engine import dump_json
+from nxt_adapters.supabase.session import Session
+from nxt_adapters.supabase.written import Read, Written
 from nxt_domain.orders.gateway import IncomingEvent, StoredEvent
 from nxt_domain.shared.json import Json
 
-_FIND = text(
+# A payload of JSON's null stays one: it is what the gateway sent.
+_ADD = Written(
+    """
+    insert into internal.gateway_events (merchant, gateway_tx_id, tx_ref, event, status, payload, processed_at, result)
+    values (:merchant, :gateway_tx_id, :tx_ref, :event, :status, cast(:payload as jsonb),
+        case when cast(:result as text) is not null then now() end, :result)
+    on conflict on constraint gateway_events_delivery_key do nothing
+    returning id
+    """
+)
+_FIND = Read(
     """
     select id, merchant, gateway_tx_id, tx_ref as reference, processed_at is not null as is_processed
     from internal.gateway_events where id = any(cast(:ids as bigint[])) order by id
     """
 )
-_FINISH = text(
+_FINISH = Written(
     """
     update internal.gateway_events e set processed_at = now(), result = done.result
     from unnest(cast(:ids as bigint[]), cast(:results as text[])) as done (id, result)
@@ -35,41 +43,35 @@ class PostgresGatewayEvents:
     """Implements ``GatewayEvents``.
 
     Args:
-        connection: Carries the caller's transaction.
+        session: Of the unit of work.
     """
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     async def add(self, merchant: str, event: IncomingEvent, *, result: str | None = None) -> int | None:
         """Store an event unless it was delivered before."""
-        payload = storable(event.payload)
         row = {
             "merchant": merchant,
             "gateway_tx_id": _word(event.gateway_tx_id),
             "tx_ref": _word(event.reference),
             "event": _word(event.event),
             "status": _word(event.status),
-            "payload": JSON.NULL if payload is None else payload,
+            "payload": dump_json(storable(event.payload)),
             "result": result,
-            "processed_at": None if result is None else func.now(),
         }
-        statement = insert(gateway_events).values(row)
-        fresh = statement.on_conflict_do_nothing(constraint="gateway_events_delivery_key")
-        event_id: int | None = await self._connection.scalar(fresh.returning(gateway_events.c.id))
-        return event_id
+        stored = await self._session.objects(_ADD, row)
+        return stored[0].id if stored else None
 
     async def find(self, event_ids: Collection[int]) -> Sequence[StoredEvent]:
         """Read events, in one statement."""
-        return [
-            StoredEvent(**row) for row in (await self._connection.execute(_FIND, {"ids": list(event_ids)})).mappings()
-        ]
+        return [StoredEvent(**row) for row in await self._session.rows(_FIND, {"ids": list(event_ids)})]
 
     async def finish(self, results: Mapping[int, str]) -> None:
         """Mark events processed, in one statement; the first result of each stays."""
         if results:
             values = {"ids": list(results), "results": list(results.values())}
-            await self._connection.execute(_FINISH, values)
+            await self._session.run(_FINISH, values)
 
 
 def storable(value: Json, depth: int = 0) -> object:

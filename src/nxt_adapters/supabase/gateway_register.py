@@ -12,7 +12,6 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from nxt_adapters.supabase.changing import change_rows
 from nxt_adapters.supabase.grid_register import PostgresGridRegister
-from nxt_adapters.supabase.reads import Read
 from nxt_adapters.supabase.scoping import (
     GRID,
     among,
@@ -31,6 +30,7 @@ from nxt_adapters.supabase.tables import (
     metering_hardware_install_sessions,
     meters,
 )
+from nxt_adapters.supabase.written import Read
 from nxt_domain.grids.gateways import ImportOperation, LastImport
 from nxt_domain.grids.hardware_views import DcuView, DcuWithGrid, InstallSessionView
 from nxt_domain.grids.model import CommunicationProtocol

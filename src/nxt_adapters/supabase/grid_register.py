@@ -10,7 +10,6 @@ import attrs
 from sqlalchemy import ARRAY, ColumnElement, Integer, Select, any_, bindparam, select
 
 from nxt_adapters.supabase.changing import change_rows
-from nxt_adapters.supabase.reads import Read
 from nxt_adapters.supabase.scoping import (
     GRID,
     among,
@@ -24,6 +23,7 @@ from nxt_adapters.supabase.scoping import (
 )
 from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.tables import grids, organizations
+from nxt_adapters.supabase.written import Read
 from nxt_domain.grids.views import GridView, GridWithOrganization, OrganizationView
 from nxt_domain.identity.scope import Scope
 from nxt_domain.shared.changes import RowChange
@@ -31,7 +31,7 @@ from nxt_domain.shared.paging import Page, Window
 
 _OWNER = "owner_"
 _GRID = columns_of(grids, GridView)
-_OWNER_FIELDS = [field.name for field in attrs.fields(OrganizationView)]
+_OWNER_COLUMNS = {field.name: _OWNER + field.name for field in attrs.fields(OrganizationView)}
 _ORGANIZATION = columns_of(organizations, OrganizationView, prefix=_OWNER)
 
 
@@ -112,5 +112,5 @@ def _shown(row: Mapping[str, Any]) -> GridView:
 
 def _with_organization(row: Mapping[str, Any]) -> GridWithOrganization:
     grid = dict(row)
-    owner = OrganizationView(**{name: grid.pop(_OWNER + name) for name in _OWNER_FIELDS})
+    owner = OrganizationView(**{name: grid.pop(column) for name, column in _OWNER_COLUMNS.items()})
     return GridWithOrganization(**grid, organization=owner)

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Select, Table, select
 
-from nxt_adapters.supabase.reads import Read
 from nxt_adapters.supabase.scoping import GRID, columns_of, kind_of, owned, page_of, pages_of_all, pages_within
 from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.tables import mppts, poles, routers
+from nxt_adapters.supabase.written import Read
 from nxt_domain.grids.hardware_views import MpptView, PoleView, RouterView
 from nxt_domain.identity.scope import Scope
 from nxt_domain.shared.paging import Page, Window

@@ -12,7 +12,6 @@ from sqlalchemy import ColumnElement, RowMapping, Select, Subquery, select, text
 from sqlalchemy.exc import IntegrityError
 
 from nxt_adapters.supabase.engine import dump_json
-from nxt_adapters.supabase.reads import Read
 from nxt_adapters.supabase.scoping import (
     GRID,
     among,
@@ -36,6 +35,7 @@ from nxt_adapters.supabase.tables import (
     mppts,
     organizations,
 )
+from nxt_adapters.supabase.written import Read
 from nxt_domain.fieldwork.issues import Issue, IssueStatus, IssueType
 from nxt_domain.fieldwork.views import (
     IssueAccount,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -12,6 +11,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from nxt_adapters.supabase.engine import dump_json
 from nxt_domain.shared.errors import DomainError
 from nxt_domain.shared.money import plain
 from nxt_domain.wallets import rules
@@ -73,7 +73,7 @@ class PostgresLedger:
             rules.validate(entry)
         try:
             await self._open_accounts(entries)
-            payload = json.dumps([_element(entry) for entry in entries])
+            payload = dump_json([_element(entry) for entry in entries])
             rows = (await self._connection.execute(_POST, {"entries": payload})).all()
         except DBAPIError as error:
             raise _refusal(error) from error

@@ -10,6 +10,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from nxt_adapters.supabase.order_rows import PARTIES, order_of, party_of
+from nxt_adapters.supabase.session import TransactionSession
 from nxt_adapters.supabase.transaction import PostgresTransaction
 from nxt_domain.orders.explanation import (
     BookedEntry,
@@ -149,7 +150,7 @@ async def _story(connection: AsyncConnection, order: Order, author: str | None) 
 
 
 async def _parties(connection: AsyncConnection, wallet_ids: Sequence[int]) -> dict[int, Party]:
-    found = await connection.execute(PARTIES, {"wallet_ids": list(wallet_ids)})
+    found = await TransactionSession(connection).objects(PARTIES, {"wallet_ids": list(wallet_ids)})
     return {row.wallet_id: party_of(row) for row in found}
 
 

@@ -117,7 +117,7 @@ class PostgresMessageStore(PostgresTransaction):
     @property
     def outbox(self) -> Outbox:
         """See ``UnitOfWork.outbox``."""
-        return PostgresOutbox(self.connection)
+        return PostgresOutbox(self.session)
 
     async def depths(self, lanes: Lanes) -> Mapping[str, Depth]:
         """Measure every stage, and every ready queue that holds messages, in one query [DM-169].

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
-from nxt_adapters.supabase.reads import Read
 from nxt_adapters.supabase.scoping import GRID, columns_of, kind_of, owned, page_of, pages_of_all, pages_within
 from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.tables import (
@@ -24,6 +23,7 @@ from nxt_adapters.supabase.tables import (
     organizations,
     wallets,
 )
+from nxt_adapters.supabase.written import Read
 from nxt_domain.identity.scope import Scope
 from nxt_domain.meters.views import (
     FoundAccount,

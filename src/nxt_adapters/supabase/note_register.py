@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Select, Subquery, select, union
 
-from nxt_adapters.supabase.reads import Read
 from nxt_adapters.supabase.scoping import GRID, below, columns_of, kind_of, owned, page_of, pages, pages_of_all
 from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.tables import connections, customers, meters, notes
+from nxt_adapters.supabase.written import Read
 from nxt_domain.fieldwork.views import NoteView
 from nxt_domain.identity.scope import Scope
 from nxt_domain.shared.paging import Page, Window

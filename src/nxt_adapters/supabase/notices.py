@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
-import attrs
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from nxt_adapters.supabase.engine import dump_json
 from nxt_domain.orders.notices import SmsNotice
 
 # One parameter for any number of rows: to compile hundreds of rows of values costs more than to store them.
@@ -38,7 +37,5 @@ class PostgresNotices:
 
     async def add(self, notices: Sequence[SmsNotice]) -> None:
         """Store notices whose key is new, in one statement."""
-        if not notices:
-            return
-        rows = [attrs.asdict(notice) for notice in notices]
-        await self._connection.execute(_ADD, {"rows": json.dumps(rows)})
+        if notices:
+            await self._connection.execute(_ADD, {"rows": dump_json(list(notices))})

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Any
-
-from sqlalchemy import Row, text
-
+from nxt_adapters.supabase.written import Read, Record
 from nxt_domain.grids.tariffs import MeterType, TariffFacts
 from nxt_domain.orders.meta import Party
 from nxt_domain.orders.model import ActorType, Order, PaymentChannel, PaymentMethod
 from nxt_domain.orders.states import OrderStatus
 from nxt_domain.shared.money import Currency
 
-PARTIES = text(
+PARTIES = Read(
     """
     select w.id as wallet_id, w.currency, w.organization_id, w.agent_id, w.customer_id, w.meter_id, w.connection_id,
         org.name as organization_name, agent_account.full_name as agent_name,
@@ -36,7 +32,7 @@ PARTIES = text(
 )
 
 
-def order_of(row: Row[Any]) -> Order:
+def order_of(row: Record) -> Order:
     """Read an order from a row with its columns."""
     return Order(
         id=row.id,
@@ -63,7 +59,7 @@ def order_of(row: Row[Any]) -> Order:
     )
 
 
-def party_of(row: Row[Any]) -> Party:
+def party_of(row: Record) -> Party:
     """Read the owner of a wallet from a row of ``PARTIES``."""
     actor, owner_id, name = _owner(row)
     is_organization = actor is ActorType.ORGANIZATION
@@ -83,7 +79,7 @@ def party_of(row: Row[Any]) -> Party:
     )
 
 
-def tariffs_of(row: Row[Any]) -> TariffFacts:
+def tariffs_of(row: Record) -> TariffFacts:
     """Read a meter's price facts."""
     return TariffFacts(
         meter_type=MeterType(row.meter_type),
@@ -94,7 +90,7 @@ def tariffs_of(row: Row[Any]) -> TariffFacts:
     )
 
 
-def _owner(row: Row[Any]) -> tuple[ActorType, int | None, str | None]:
+def _owner(row: Record) -> tuple[ActorType, int | None, str | None]:
     owners = (
         (ActorType.ORGANIZATION, row.organization_id, "organization_name"),
         (ActorType.AGENT, row.agent_id, "agent_name"),
@@ -106,8 +102,3 @@ def _owner(row: Row[Any]) -> tuple[ActorType, int | None, str | None]:
         if owner_id is not None:
             return actor, owner_id, getattr(row, name)
     return ActorType.BANKING_SYSTEM, None, None
-
-
-def decimal_text(value: Decimal | None) -> str | None:
-    """Write a decimal for a JSON parameter, exactly."""
-    return None if value is None else format(value, "f")

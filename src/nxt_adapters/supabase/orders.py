@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from operator import attrgetter
 
-from sqlalchemy import Row, bindparam, column, func, insert, select, text
+from psycopg.errors import UniqueViolation
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, INTEGER, TEXT
-from sqlalchemy.exc import IntegrityError
 
+from nxt_adapters.supabase.engine import dump_json
 from nxt_adapters.supabase.order_rows import (
     PARTIES,
-    decimal_text,
     order_of,
     party_of,
     tariffs_of,
 )
-from nxt_adapters.supabase.reads import Read
 from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.tables import orders as orders_table
+from nxt_adapters.supabase.written import Read, Record, Written, insertion
 from nxt_domain.orders.meta import Author, Party
 from nxt_domain.orders.model import AccountType, NewOrder, Order
 from nxt_domain.orders.notices import Contact
@@ -28,16 +27,18 @@ from nxt_domain.orders.states import OrderStatus
 from nxt_domain.shared.errors import Conflict
 
 _REFERENCES = "ux_orders_external_reference"
-_BY_REFERENCE = select(orders_table).where(
-    orders_table.c.external_reference == func.any(bindparam("references", type_=ARRAY(TEXT)))
+_WANTED = bindparam("ids", type_=ARRAY(INTEGER))
+_BY_ID = Read(select(orders_table).where(orders_table.c.id == func.any(_WANTED)))
+_BY_REFERENCE = Read(
+    select(orders_table).where(
+        orders_table.c.external_reference == func.any(bindparam("references", type_=ARRAY(TEXT)))
+    )
 )
-_LOCK = (
-    select(orders_table)
-    .where(orders_table.c.id == func.any(bindparam("ids", type_=ARRAY(INTEGER))))
-    .order_by(orders_table.c.id)
-    .with_for_update()
+_LOCK = Written(
+    select(orders_table).where(orders_table.c.id == func.any(_WANTED)).order_by(orders_table.c.id).with_for_update()
 )
-_SAVE = text(
+_COLUMNS = tuple(column.name for column in orders_table.c)
+_SAVE = Written(
     """
     update public.orders o set
         order_status = cast(s.status as order_status_enum), failure_code = s.failure_code,
@@ -49,7 +50,7 @@ _SAVE = text(
     where o.id = s.id
     """
 )
-_AUTHOR = text(
+_AUTHOR = Read(
     """
     select a.full_name, agent.id as agent_id, customer.id as customer_id, member.id as member_id
     from public.accounts a
@@ -77,24 +78,23 @@ _METERS_FOR_SALE = """
     where {condition} and m.deleted_at is null
     order by m.id {limit}
     """
-_METER_FOR_SALE = text(_METERS_FOR_SALE.format(condition="m.external_reference = :external_reference", limit="limit 1"))
-_METERS_BY_ID = text(_METERS_FOR_SALE.format(condition="m.id = any(cast(:ids as integer[]))", limit=""))
-_OPEN_WALLET = text(
+_METER_FOR_SALE = Read(_METERS_FOR_SALE.format(condition="m.external_reference = :external_reference", limit="limit 1"))
+_METERS_BY_ID = Read(_METERS_FOR_SALE.format(condition="m.id = any(cast(:ids as integer[]))", limit=""))
+_OPEN_WALLET = Written(
     "insert into public.wallets (meter_id, wallet_type) values (:meter_id, 'REAL') on conflict (meter_id) do nothing"
 )
-_METER_WALLET = text("select id from public.wallets where meter_id = :meter_id")
-_SEEN = ("order_status", "amount", "external_reference", "meter_interaction_status", "token", "transactive_kwh")
+_METER_WALLET = Read("select id from public.wallets where meter_id = :meter_id")
 _PUBLIC_VIEW = Read(
-    text(
-        """
-        select o.order_status, o.amount, o.external_reference, i.meter_interaction_status, i.token, i.transactive_kwh
-        from public.orders o
-        left join public.meter_interactions i on i.order_id = o.id
-        where o.id = :order_id
-        """
-    ).columns(*map(column, _SEEN))
+    """
+    select o.order_status, o.amount, o.external_reference, i.meter_interaction_status, i.token, i.transactive_kwh
+    from public.orders o
+    left join public.meter_interactions i on i.order_id = o.id
+    where o.id = :order_id
+    """
 )
-_SESSION_CONTACT = text("select account_id, phone from public.ussd_sessions where id = :ussd_session_id")
+_SESSION_CONTACTS = Read(
+    "select id, account_id, phone from public.ussd_sessions where id = any(cast(:ids as integer[]))"
+)
 
 
 class PostgresOrders:
@@ -111,50 +111,54 @@ class PostgresOrders:
         """Store orders, in one statement; see ``Orders.add``."""
         if not orders:
             return ()
-        statement = insert(orders_table).returning(orders_table, sort_by_parameter_order=True)
         try:
-            rows = (await self._session.execute(statement, [_row(order) for order in orders])).all()
-        except IntegrityError as error:
-            if _REFERENCES in str(error.orig):
+            rows = await self._session.objects(*insertion("public.orders", list(map(_row, orders)), returning=_COLUMNS))
+        except UniqueViolation as error:
+            if error.diag.constraint_name == _REFERENCES:
                 raise ReferenceTaken("An order has this reference already") from error
             raise
-        return [order_of(row) for row in rows]
+        return [order_of(row) for row in sorted(rows, key=attrgetter("id"))]
 
     async def find(self, *, order_id: int | None = None, reference: str | None = None) -> Order | None:
         """Find one order, by reference if one is given."""
-        columns = orders_table.c
-        is_it = columns.id == order_id if reference is None else columns.external_reference == reference
-        row = (await self._session.execute(select(orders_table).where(is_it))).one_or_none()
-        return None if row is None else order_of(row)
+        if reference is not None:
+            return (await self.find_all([reference])).get(reference)
+        return None if order_id is None else (await self.read([order_id])).get(order_id)
 
     async def find_all(self, references: Collection[str]) -> Mapping[str, Order]:
         """Find orders by their references, in one statement."""
-        rows = await self._session.execute(_BY_REFERENCE, {"references": list(references)})
+        rows = await self._session.objects(_BY_REFERENCE, {"references": list(references)})
         return {row.external_reference: order_of(row) for row in rows}
+
+    async def read(self, order_ids: Collection[int]) -> Mapping[int, Order]:
+        """Find orders by their ids, in one statement."""
+        rows = await self._session.objects(_BY_ID, {"ids": list(order_ids)})
+        return {row.id: order_of(row) for row in rows}
 
     async def lock(self, order_ids: Collection[int]) -> Mapping[int, Order]:
         """Load orders and lock their rows in ascending id."""
-        rows = await self._session.execute(_LOCK, {"ids": list(order_ids)})
+        rows = await self._session.objects(_LOCK, {"ids": list(order_ids)})
         return {row.id: order_of(row) for row in rows}
 
     async def save(self, orders: Sequence[Order]) -> None:
         """Write changed orders, in one statement."""
         if not orders:
             return
-        result = await self._session.execute(_SAVE, {"rows": json.dumps([_changes(order) for order in orders])})
-        if result.rowcount != len(orders):
+        saved = await self._session.run(_SAVE, {"rows": dump_json([_changes(order) for order in orders])})
+        if saved != len(orders):
             raise Conflict("an order is gone", code="ORDER_STATE")
 
     async def parties(self, wallet_ids: Collection[int]) -> Mapping[int, Party]:
         """Load the owners of wallets."""
-        rows = await self._session.execute(PARTIES, {"wallet_ids": list(wallet_ids)})
+        rows = await self._session.objects(PARTIES, {"wallet_ids": list(wallet_ids)})
         return {row.wallet_id: party_of(row) for row in rows}
 
     async def author(self, account_id: int) -> Author | None:
         """Load who an account is: agent, customer or member, in this order."""
-        row = (await self._session.execute(_AUTHOR, {"account_id": account_id})).one_or_none()
-        if row is None:
+        found = await self._session.objects(_AUTHOR, {"account_id": account_id})
+        if not found:
             return None
+        (row,) = found
         for kind, role_id in (
             (AccountType.AGENT, row.agent_id),
             (AccountType.CUSTOMER, row.customer_id),
@@ -167,40 +171,39 @@ class PostgresOrders:
     async def meter_for_sale(self, external_reference: str) -> MeterForSale | None:
         """Find a live meter by the number on its case."""
         parameters = {"external_reference": external_reference}
-        row = (await self._session.execute(_METER_FOR_SALE, parameters)).one_or_none()
-        return None if row is None else _meter_for_sale(row)
+        found = await self._session.objects(_METER_FOR_SALE, parameters)
+        return _meter_for_sale(found[0]) if found else None
 
     async def meters_for_sale(self, meter_ids: Collection[int]) -> Mapping[int, MeterForSale]:
         """Find live meters by id."""
-        rows = await self._session.execute(_METERS_BY_ID, {"ids": sorted(meter_ids)})
+        rows = await self._session.objects(_METERS_BY_ID, {"ids": sorted(meter_ids)})
         return {row.id: _meter_for_sale(row) for row in rows}
 
     async def open_meter_wallet(self, meter_id: int) -> int:
         """Make a meter's wallet, or find the one that somebody else just made."""
-        await self._session.execute(_OPEN_WALLET, {"meter_id": meter_id})
-        row = (await self._session.execute(_METER_WALLET, {"meter_id": meter_id})).one()
-        return int(row.id)
+        await self._session.run(_OPEN_WALLET, {"meter_id": meter_id})
+        (wallet,) = await self._session.objects(_METER_WALLET, {"meter_id": meter_id})
+        return int(wallet.id)
 
     async def public_view(self, order_id: int) -> PublicView | None:
         """Read what the public page polls."""
-        found = await self._session.rows(_PUBLIC_VIEW, {"order_id": order_id})
+        found = await self._session.objects(_PUBLIC_VIEW, {"order_id": order_id})
         if not found:
             return None
         (row,) = found
         return PublicView(
-            status=OrderStatus(row["order_status"]),
-            amount=row["amount"],
-            external_reference=row["external_reference"],
-            directive_status=row["meter_interaction_status"],
-            token=row["token"],
-            energy_kwh=row["transactive_kwh"],
+            status=OrderStatus(row.order_status),
+            amount=row.amount,
+            external_reference=row.external_reference,
+            directive_status=row.meter_interaction_status,
+            token=row.token,
+            energy_kwh=row.transactive_kwh,
         )
 
-    async def session_contact(self, ussd_session_id: int) -> Contact | None:
-        """Tell who is on the other end of a phone session."""
-        parameters = {"ussd_session_id": ussd_session_id}
-        row = (await self._session.execute(_SESSION_CONTACT, parameters)).one_or_none()
-        return None if row is None else Contact(account_id=row.account_id, phone=row.phone)
+    async def session_contacts(self, ussd_session_ids: Collection[int]) -> Mapping[int, Contact]:
+        """Tell who is on the other end of phone sessions, in one statement."""
+        rows = await self._session.objects(_SESSION_CONTACTS, {"ids": list(ussd_session_ids)})
+        return {row.id: Contact(account_id=row.account_id, phone=row.phone) for row in rows}
 
 
 def _row(order: NewOrder) -> Mapping[str, object]:
@@ -243,13 +246,13 @@ def _changes(order: Order) -> Mapping[str, object]:
         "failure_code": order.failure_code,
         "failure_message": order.failure_message,
         "payment_method": order.payment_method,
-        "tariff": decimal_text(order.tariff),
+        "tariff": order.tariff,
         "tariff_type": order.tariff_type,
-        "settled_at": order.settled_at.isoformat() if order.settled_at else None,
+        "settled_at": order.settled_at,
     }
 
 
-def _meter_for_sale(row: Row[Any]) -> MeterForSale:
+def _meter_for_sale(row: Record) -> MeterForSale:
     return MeterForSale(
         id=row.id,
         external_reference=row.external_reference,

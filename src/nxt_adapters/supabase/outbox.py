@@ -7,16 +7,18 @@ from datetime import timedelta
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from nxt_adapters.supabase.engine import dump_json
+from nxt_adapters.supabase.session import Session
+from nxt_adapters.supabase.written import Written
 from nxt_domain.shared.outbox import ClaimedTask, OutboxTask
 
 _DELETED_WHEN_DONE = "SOCKET_EVENT"
 _ERROR_CHARACTERS = 500
 
 # One parameter for any number of tasks. Ids rise in the order of the tasks, and so in each stream.
-_ADD = text(
+_ADD = Written(
     """
     insert into internal.outbox_tasks
         (kind, dedupe_key, stream_key, order_id, organization_id, grid_id, payload, next_attempt_at, give_up_at)
@@ -83,21 +85,14 @@ _DONE = text(
 
 _RETRY = text(
     """
-    update internal.outbox_tasks
-    set attempts = attempts + 1, last_error = :error, lease_until = null, lease_owner = null,
-        next_attempt_at = clock_timestamp() + :delay,
-        dropped_at = case when clock_timestamp() + :delay > give_up_at then clock_timestamp() end
-    where id = :id and lease_until = :lease_until and done_at is null
-    returning dropped_at
-    """
-)
-
-_DROP = text(
-    """
-    update internal.outbox_tasks
-    set attempts = attempts + 1, last_error = :error, lease_until = null, lease_owner = null,
-        dropped_at = clock_timestamp()
-    where id = :id and lease_until = :lease_until and done_at is null
+    update internal.outbox_tasks t
+    set attempts = t.attempts + 1, last_error = :error, lease_until = null, lease_owner = null,
+        next_attempt_at = clock_timestamp() + back.delay,
+        dropped_at = case when clock_timestamp() + back.delay > t.give_up_at then clock_timestamp() end
+    from unnest(cast(:ids as bigint[]), cast(:leases as timestamptz[]), cast(:delays as interval[]))
+        as back (id, lease_until, delay)
+    where t.id = back.id and t.lease_until = back.lease_until and t.done_at is null
+    returning t.id, t.dropped_at
     """
 )
 
@@ -106,18 +101,18 @@ class PostgresOutbox:
     """``Outbox`` on the relational plane.
 
     Args:
-        connection: The open transaction's.
+        session: Of the unit of work.
     """
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     async def add(self, tasks: Sequence[OutboxTask]) -> None:
         """See ``Outbox.add``."""
         if not tasks:
             return
         rows = [{"ordinal": ordinal, **_row(task)} for ordinal, task in enumerate(tasks)]
-        await self._connection.execute(_ADD, {"rows": dump_json(rows)})
+        await self._session.run(_ADD, {"rows": dump_json(rows)})
 
 
 class PostgresOutboxQueue:
@@ -150,18 +145,17 @@ class PostgresOutboxQueue:
             async with self._engine.begin() as connection:
                 await connection.execute(_DONE, {"ids": [task.id for task in tasks], "deleted": _DELETED_WHEN_DONE})
 
-    async def retry(self, task: ClaimedTask, *, error: str, delay: timedelta) -> bool:
-        """See ``OutboxQueue.retry``."""
+    async def retry(self, delays: Sequence[tuple[ClaimedTask, timedelta]], *, error: str) -> Sequence[ClaimedTask]:
+        """See ``OutboxQueue.retry``; one statement."""
+        held = {
+            "ids": [task.id for task, _ in delays],
+            "leases": [task.lease_until for task, _ in delays],
+            "delays": [delay for _, delay in delays],
+        }
         async with self._engine.begin() as connection:
-            held = {"id": task.id, "lease_until": task.lease_until}
-            row = await connection.execute(_RETRY, {**held, "error": error[:_ERROR_CHARACTERS], "delay": delay})
-            return row.scalar_one_or_none() is None
-
-    async def drop(self, task: ClaimedTask, *, error: str) -> None:
-        """See ``OutboxQueue.drop``."""
-        async with self._engine.begin() as connection:
-            held = {"id": task.id, "lease_until": task.lease_until}
-            await connection.execute(_DROP, {**held, "error": error[:_ERROR_CHARACTERS]})
+            rows = await connection.execute(_RETRY, {**held, "error": error[:_ERROR_CHARACTERS]})
+            dropped = {row.id for row in rows if row.dropped_at is not None}
+        return [task for task, _ in delays if task.id in dropped]
 
 
 def _row(task: OutboxTask) -> dict[str, object]:

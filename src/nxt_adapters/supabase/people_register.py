@@ -9,7 +9,6 @@ from typing import Any, Final
 from sqlalchemy import Column, ColumnElement, Integer, RowMapping, Table, bindparam, exists, insert, select, update
 
 from nxt_adapters.supabase.account_register import PERSON, to_person
-from nxt_adapters.supabase.reads import Read
 from nxt_adapters.supabase.scoping import columns_of, kind_of, owned, owned_by, page_of, pages
 from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.tables import (
@@ -23,6 +22,7 @@ from nxt_adapters.supabase.tables import (
     organizations,
     wallets,
 )
+from nxt_adapters.supabase.written import Read
 from nxt_domain.identity.model import AccountType, MemberType, OrganizationType
 from nxt_domain.identity.people import (
     AccountView,

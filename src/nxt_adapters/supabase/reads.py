@@ -1,10 +1,9 @@
-"""Selects that are written out as SQL once, and run without SQLAlchemy's work for each run."""
+"""Reading without transactions: a pool of connections that do nothing else, and the session over it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from sys import intern
 from typing import Any
 
 import psycopg
@@ -12,45 +11,20 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import TupleRow
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
-from sqlalchemy import Select, TextualSelect
-from sqlalchemy.dialects.postgresql import psycopg as dialects
-from sqlalchemy.engine import Dialect
+from sqlalchemy import Executable
+from sqlalchemy.ext.asyncio import AsyncConnection as SqlConnection
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from nxt_adapters.supabase.engine import connection_options, has_news, libpq_url, load_json
-from nxt_adapters.supabase.transaction import error_of
+from nxt_adapters.supabase.session import Found
+from nxt_adapters.supabase.transaction import connected, error_of
+from nxt_adapters.supabase.written import Read, Record, Written
 
-_DIALECT: Dialect = dialects.dialect()  # type: ignore[no-untyped-call]  # its constructor has no types
 _WAIT_S = 2.0  # as long as reads are tried again while the database restarts [REL-175]
 _IDLE_S = 30.0  # [API-204]
 
 Observer = Callable[[str, Mapping[str, object]], None]
 """Is told of each statement with its parameters."""
-
-
-class Read:
-    """A select with named parameters.
-
-    Args:
-        statement: What is not known yet stands as ``bindparam`` with a name.
-
-    Raises:
-        ValueError: Two of its columns have the same name.
-    """
-
-    def __init__(self, statement: Select[Any] | TextualSelect) -> None:
-        compiled = statement.compile(dialect=_DIALECT)
-        self.statement = statement
-        self.sql = str(compiled)
-        self.query = self.sql.encode()
-        # A call with many keywords is ten times faster when their names are the very objects that the function knows.
-        self.names = tuple(intern(str(column.name)) for column in statement.selected_columns)
-        self._known = {name: value for name, value in compiled.params.items() if value is not None}
-        if len(set(self.names)) < len(self.names):
-            raise ValueError("a column's name stands for two")
-
-    def parameters(self, given: Mapping[str, object]) -> dict[str, object]:
-        """Return all parameters of one run."""
-        return {**self._known, **given}
 
 
 class _ReadConnection(AsyncConnection[TupleRow]):
@@ -90,8 +64,8 @@ class ReadPool:
         """Tell somebody of each statement from now on."""
         self._observers.append(observer)
 
-    async def rows(self, read: Read, given: Mapping[str, object]) -> list[dict[str, Any]]:
-        """Return all rows by the names of their columns.
+    async def rows(self, read: Read, given: Mapping[str, object]) -> list[TupleRow]:
+        """Return all rows.
 
         Raises:
             Unavailable: The database can't be reached, or no connection is free.
@@ -100,23 +74,21 @@ class ReadPool:
         for observer in self._observers:
             observer(read.sql, parameters)
         try:
-            rows = await self._fetch(read.query, parameters)
+            return await self._fetch(read, parameters)
         except psycopg.Error as error:  # the pool's own are some of them
             raise error_of(error) or error from error
-        names = read.names
-        return [dict(zip(names, row, strict=True)) for row in rows]
 
     async def close(self) -> None:
         """Close all connections."""
         await self._pool.close()
 
-    async def _fetch(self, query: bytes, parameters: Mapping[str, object]) -> list[TupleRow]:
+    async def _fetch(self, read: Read, parameters: Mapping[str, object]) -> list[TupleRow]:
         if self._pool.closed:
             await self._pool.open()
         connection = await self._lent()
         try:
-            await connection.reader.execute(query, parameters)
-            return await connection.reader.fetchall()
+            await connection.reader.execute(read.query, parameters)
+            return await read.fetch(connection.reader)
         finally:
             await self._pool.putconn(connection)
 
@@ -132,3 +104,55 @@ class ReadPool:
 
 async def _configure(connection: AsyncConnection[TupleRow]) -> None:
     set_json_loads(load_json, connection)
+
+
+class ReadingSession:
+    """``Session`` without a transaction; nothing is opened before it is needed.
+
+    Args:
+        engine: For statements that are written for one run; see ``engine.for_reading``.
+        pool: For those that were written out before.
+    """
+
+    def __init__(self, engine: AsyncEngine, pool: ReadPool) -> None:
+        self._engine = engine
+        self._pool = pool
+        self._connection: SqlConnection | None = None
+
+    async def execute(self, statement: Executable, parameters: Any = None) -> Found:  # noqa: ANN401 - see ``Session``
+        """See ``Session.execute``."""
+        if self._connection is None:
+            self._connection = await connected(self._engine)
+        return await self._connection.execute(statement, parameters)
+
+    async def rows(self, statement: Written, given: Mapping[str, object]) -> list[dict[str, Any]]:
+        """See ``Session.rows``."""
+        return statement.by_name(await self._pool.rows(_only_reading(statement), given))
+
+    async def objects(self, statement: Written, given: Mapping[str, object]) -> list[Record]:
+        """See ``Session.objects``."""
+        return statement.as_objects(await self._pool.rows(_only_reading(statement), given))
+
+    async def run(self, statement: Written, _given: Mapping[str, object]) -> int:
+        """Refuse.
+
+        Raises:
+            RuntimeError: Always.
+        """
+        raise changed_while_reading(statement.sql)
+
+    async def close(self) -> None:
+        """Give the connection back, if there is one."""
+        if self._connection is not None:
+            await self._connection.close()
+
+
+def _only_reading(statement: Written) -> Read:
+    if not isinstance(statement, Read):
+        raise changed_while_reading(statement.sql)
+    return statement
+
+
+def changed_while_reading(what: str) -> RuntimeError:
+    """Tell of a use case that changes something, and was given a unit of work for reading: a defect."""
+    return RuntimeError(f"this unit of work is for reading: {what}")

@@ -52,6 +52,39 @@ _OF_SHORT_LIFE = """
 """
 
 
+async def delete_in_batches(engine: AsyncEngine, statement: str, **values: object) -> int:
+    """Repeat a deletion, each time in a transaction of its own, until it finds too few rows; return how many went.
+
+    Args:
+        engine: The process's pool.
+        statement: Deletes ``limit :batch`` rows.
+        values: What else it binds.
+
+    Raises:
+        Unavailable: The database can't be reached; what went before stays deleted.
+    """
+    total = 0
+    while True:
+        async with engine.begin() as connection:
+            deleted = (await connection.execute(text(statement), {**values, "batch": BATCH})).rowcount
+        total += deleted
+        if deleted < BATCH:
+            return total
+
+
+async def forget_messages(engine: AsyncEngine, age: timedelta) -> int:
+    """Delete device messages that finished so long ago, and return how many went [DM-12].
+
+    Args:
+        engine: The process's pool, of the relational or of the stand-alone plane.
+        age: How long finished messages are kept.
+
+    Raises:
+        Unavailable: The database can't be reached; what went before stays deleted.
+    """
+    return await delete_in_batches(engine, _ARCHIVED_MESSAGES, age=age)
+
+
 class PostgresRetention:
     """Deletes what has had its time, in transactions of at most ``BATCH`` rows; may stop at any point and run again.
 
@@ -72,11 +105,11 @@ class PostgresRetention:
         Raises:
             Unavailable: The database can't be reached; what went before stays deleted.
         """
-        total = await self._delete(_ARCHIVED_MESSAGES, age=self._messages)
+        total = await forget_messages(self._engine, self._messages)
         for table, age in _SHORT_LIVED.items():
-            total += await self._delete(_OF_SHORT_LIFE.format(table=table), age=age)
+            total += await delete_in_batches(self._engine, _OF_SHORT_LIFE.format(table=table), age=age)
         async for meters in self._meters():
-            total += await self._delete(_OLD_REPORTS, age=self._reports, meters=meters)
+            total += await delete_in_batches(self._engine, _OLD_REPORTS, age=self._reports, meters=meters)
         return total
 
     async def _meters(self) -> AsyncIterator[Sequence[int]]:
@@ -89,12 +122,3 @@ class PostgresRetention:
                 return
             yield meters
             after = meters[-1]
-
-    async def _delete(self, statement: str, **values: object) -> int:
-        total = 0
-        while True:
-            async with self._engine.begin() as connection:
-                deleted = (await connection.execute(text(statement), {**values, "batch": BATCH})).rowcount
-            total += deleted
-            if deleted < BATCH:
-                return total

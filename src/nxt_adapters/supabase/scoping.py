@@ -23,8 +23,8 @@ from sqlalchemy import (
     tuple_,
 )
 
-from nxt_adapters.supabase.reads import Read
 from nxt_adapters.supabase.session import Session
+from nxt_adapters.supabase.written import Read
 from nxt_domain.identity.scope import PLATFORM, Scope
 from nxt_domain.shared.paging import Page, Window
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -11,7 +10,8 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nxt_adapters.supabase.order_rows import decimal_text, order_of, tariffs_of
+from nxt_adapters.supabase.engine import dump_json
+from nxt_adapters.supabase.order_rows import order_of, tariffs_of
 from nxt_domain.grids.tariffs import MeterType
 from nxt_domain.orders.model import ActorType, Order
 from nxt_domain.orders.notices import Contact
@@ -100,15 +100,17 @@ _RECORD_ORDERS = text(
     where o.id = s.id and o.order_status = 'PENDING'
     """
 )
+# The tenant is that of the order, as the table's trigger would find it, row by row.
 _RECORD_MOVEMENTS = text(
     """
     insert into public.transactions (
-        amount, transaction_status, balance_before, balance_after, wallet_id, order_id)
+        amount, transaction_status, balance_before, balance_after, wallet_id, order_id, rls_organization_id)
     select p.amount, 'SUCCESSFUL',
         case account.account_class when 'WALLET' then p.balance_before else -1 end,
         case account.account_class when 'WALLET' then p.balance_after else -1 end,
-        account.wallet_id, entry.order_id
+        account.wallet_id, entry.order_id, o.rls_organization_id
     from internal.ledger_entries entry
+    join public.orders o on o.id = entry.order_id
     join internal.ledger_postings p on p.entry_id = entry.id
     join internal.ledger_accounts account on account.id = p.account_id
     where entry.order_id = any(cast(:order_ids as int[]))
@@ -180,7 +182,7 @@ class PostgresSettlements:
         """Write orders, transaction rows and fee counters: at most four statements."""
         if not settlements:
             return
-        rows = json.dumps([_order_row(settlement) for settlement in settlements])
+        rows = dump_json([_order_row(settlement) for settlement in settlements])
         updated = await self._connection.execute(_RECORD_ORDERS, {"rows": rows})
         if updated.rowcount != len(settlements):
             raise Conflict("an order is not PENDING any more", code="ORDER_STATE")
@@ -202,7 +204,7 @@ class PostgresSettlements:
 
     async def _record_all(self, statement: Any, rows: Sequence[Mapping[str, object]]) -> None:  # noqa: ANN401 - text()
         if rows:
-            await self._connection.execute(statement, {"rows": json.dumps(rows)})
+            await self._connection.execute(statement, {"rows": dump_json(rows)})
 
 
 class PostgresSettlementFailures:
@@ -273,8 +275,8 @@ def _order_row(settlement: Settlement) -> Mapping[str, object]:
     return {
         "id": order.id,
         "status": order.status,
-        "settled_at": order.settled_at.isoformat() if order.settled_at else None,
-        "tariff": decimal_text(order.tariff),
+        "settled_at": order.settled_at,
+        "tariff": order.tariff,
         "tariff_type": order.tariff_type,
         "failure_code": order.failure_code,
         "failure_message": order.failure_message,
@@ -287,8 +289,8 @@ def _refusal_rows(settlement: Settlement) -> Sequence[Mapping[str, object]]:
         {
             "order_id": settlement.order.id,
             "wallet_id": side.wallet_id,
-            "amount": decimal_text(side.amount),
-            "balance": decimal_text(unknown if side.balance is None else side.balance),
+            "amount": side.amount,
+            "balance": unknown if side.balance is None else side.balance,
         }
         for side in settlement.refused_sides
     ]
@@ -299,4 +301,4 @@ def _fee_rows(settlement: Settlement) -> Sequence[Mapping[str, object]]:
 
 
 def _fee_row(fee: PaidFee) -> Mapping[str, object]:
-    return {"connection_id": fee.connection_id, "amount": decimal_text(fee.amount)}
+    return {"connection_id": fee.connection_id, "amount": fee.amount}

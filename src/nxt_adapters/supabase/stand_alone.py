@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from nxt_adapters.supabase.event_outbox import NoEvents, PostgresEvents
 from nxt_adapters.supabase.messages import Depth, PostgresMessageStore
+from nxt_adapters.supabase.retention import delete_in_batches, forget_messages
 from nxt_domain.messaging.ports import DeviceMessages, MessagingMetrics
 from nxt_domain.messaging.tuning import Lanes
 from nxt_domain.shared.outbox import Outbox
@@ -30,11 +31,12 @@ _PENDING = text(
     """
 )
 
-_TIDY = (
-    "select count(*) from messaging.ensure_partitions()",
-    "delete from messaging.enqueue_requests where created_at < now() - interval '7 days'",
-)
-_OLD_MESSAGES = text("delete from messaging.message_archive where finished_at < now() - :kept")
+_PARTITIONS = text("select count(*) from messaging.ensure_partitions()")
+_OLD_REQUESTS = """
+    delete from messaging.enqueue_requests where request_key in (
+        select request_key from messaging.enqueue_requests
+        where created_at < now() - interval '7 days' order by created_at limit :batch)
+"""
 
 
 class StandAloneStore(PostgresMessageStore):
@@ -114,6 +116,6 @@ class Upkeep:
     async def __call__(self) -> None:
         """Make the partitions of the next months, drop what was kept for long enough."""
         async with self._engine.begin() as connection:
-            for statement in _TIDY:
-                await connection.execute(text(statement))
-            await connection.execute(_OLD_MESSAGES, {"kept": self._archive})
+            await connection.execute(_PARTITIONS)
+        await delete_in_batches(self._engine, _OLD_REQUESTS)
+        await forget_messages(self._engine, self._archive)

@@ -259,7 +259,7 @@ class TakeOverWork(PostgresTransaction):
     @cached_property
     def outbox(self) -> PostgresOutbox:
         """Effects outside the database; a take-over has none."""
-        return PostgresOutbox(self.connection)
+        return PostgresOutbox(self.session)
 
     @cached_property
     def ledger(self) -> PostgresLedger:

@@ -6,14 +6,16 @@ import asyncio
 import time
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 import psycopg
-from sqlalchemy import text
+from psycopg.pq import TransactionStatus
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from nxt_adapters.supabase.session import Session, TransactionSession, driver_of
+from nxt_adapters.supabase.written import Read, Written
 from nxt_domain.shared.errors import Conflict, DomainError, Forbidden, InvalidInput, Unavailable
 from nxt_domain.shared.idempotency import Claim, claim_at_work, claim_lost
 
@@ -24,17 +26,23 @@ _LOCK_OR_STATEMENT_TIMEOUT = {"55P03", "57014"}
 _WAITS_S = (0.2, 0.6)
 _PATIENCE_S = 1.0
 """After so long nothing is tried again: with its last attempt, all of it ends within two seconds."""
-_CHANGED_NOTHING = text("select pg_current_xact_id_if_assigned() is null")
-_MARK_USED = text(
+_CHANGED_NOTHING = Read("select pg_current_xact_id_if_assigned() is null as is_so")
+_MARK_USED = Written(
     """
     update internal.idempotency_keys set state = 'COMPLETED'
     where scope = :scope and key = :key and locked_until = :until
     """
 )
+_OPEN = {TransactionStatus.INTRANS, TransactionStatus.INERROR}
+
+DatabaseError: TypeAlias = DBAPIError | psycopg.Error
+"""What a database that refuses or is gone shows as: SQLAlchemy's word for it, or the driver's own."""
 
 
-def domain_error(error: DBAPIError) -> DomainError | None:
+def domain_error(error: DatabaseError) -> DomainError | None:
     """Translate a database error; None: a defect, which must surface as it is."""
+    if isinstance(error, psycopg.Error):
+        return error_of(error)
     if getattr(error.orig, "sqlstate", None) is None and error.connection_invalidated:
         return Unavailable("The database can't be reached")
     return error_of(error.orig)
@@ -77,6 +85,7 @@ class PostgresTransaction:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._connection: AsyncConnection | None = None
+        self._session: TransactionSession | None = None
 
     @property
     def connection(self) -> AsyncConnection:
@@ -89,14 +98,21 @@ class PostgresTransaction:
             raise RuntimeError("the transaction is not open")
         return self._connection
 
+    @property
+    def session(self) -> Session:
+        """What runs the statements of repositories; see ``connection``."""
+        if self._session is None:
+            self._session = TransactionSession(self.connection)
+        return self._session
+
     async def commit(self) -> None:
         """Make everything durable; see ``UnitOfWork.commit``."""
         claim = claim_at_work()
         try:
             if claim is not None:
-                await _mark_used(self.connection, claim)
-            await self.connection.commit()
-        except DBAPIError as error:
+                await _mark_used(self.session, claim)
+            await _commit(self.connection)
+        except (DBAPIError, psycopg.Error) as error:
             raise_translated(error)
 
     async def __aenter__(self) -> Self:
@@ -106,18 +122,15 @@ class PostgresTransaction:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._session = self._connection, None, None
         if connection is not None:
             try:
                 if error is None:
-                    await self._leave(connection)
+                    await _end_reading(connection)
             finally:
-                await connection.close()  # rolls back what was not committed
-        if isinstance(error, DBAPIError):
+                await _give_back(connection)
+        if isinstance(error, DBAPIError | psycopg.Error):
             raise_translated(error)
-
-    async def _leave(self, connection: AsyncConnection) -> None:
-        await _end_reading(connection)
 
 
 async def connected(engine: AsyncEngine) -> AsyncConnection:
@@ -142,23 +155,39 @@ async def _connected_at_once(engine: AsyncEngine) -> AsyncConnection:
         raise Unavailable("The database can't be reached") from error
 
 
+async def _commit(connection: AsyncConnection) -> None:
+    """Commit, whoever began the transaction: SQLAlchemy knows nothing of one in which only its driver was asked."""
+    if connection.in_transaction():
+        await connection.commit()
+    else:
+        await driver_of(connection).commit()
+
+
 async def _end_reading(connection: AsyncConnection) -> None:
     """Commit a transaction that only read: a rollback makes the driver forget all its prepared statements."""
-    if not connection.in_transaction():
+    if connection.invalidated or driver_of(connection).info.transaction_status not in _OPEN:
         return
-    with suppress(DBAPIError):  # aborted or cut off: what follows is the rollback
-        if (await connection.execute(_CHANGED_NOTHING)).scalar_one():
-            await connection.commit()
+    with suppress(DBAPIError, psycopg.Error):  # aborted or cut off: what follows is the rollback
+        (found,) = await TransactionSession(connection).objects(_CHANGED_NOTHING, {})
+        if found.is_so:
+            await _commit(connection)
 
 
-async def _mark_used(connection: AsyncConnection, claim: Claim) -> None:
+async def _give_back(connection: AsyncConnection) -> None:
+    """Roll back what was not committed, and let others have the connection; one that broke is of no use to them."""
+    if not connection.invalidated and driver_of(connection).closed:
+        await connection.invalidate()
+    await connection.close()
+
+
+async def _mark_used(session: Session, claim: Claim) -> None:
     """Mark an idempotency key as used, in the transaction of the work that is done for it [REL-155]."""
     key = {"scope": claim.request.scope, "key": claim.request.key, "until": claim.until}
-    if (await connection.execute(_MARK_USED, key)).rowcount == 0:
+    if await session.run(_MARK_USED, key) == 0:
         raise claim_lost()
 
 
-def raise_translated(error: DBAPIError) -> None:
+def raise_translated(error: DatabaseError) -> None:
     """Raise a database error in the domain's words; a defect as it is."""
     translated = domain_error(error)
     if translated is None:

@@ -7,6 +7,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Self
 
+import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -34,11 +35,11 @@ from nxt_adapters.supabase.orders import PostgresOrders
 from nxt_adapters.supabase.outbox import PostgresOutbox
 from nxt_adapters.supabase.partner_register import PostgresPartnerRegister
 from nxt_adapters.supabase.payouts import PostgresPayouts
-from nxt_adapters.supabase.reads import ReadPool
+from nxt_adapters.supabase.reads import ReadingSession, ReadPool, changed_while_reading
 from nxt_adapters.supabase.reported_grids import PostgresReportedGrids
 from nxt_adapters.supabase.revenue import PostgresRevenueFigures
 from nxt_adapters.supabase.sensors import PostgresSensors
-from nxt_adapters.supabase.session import ReadingSession, Session, TransactionSession
+from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.settlements import PostgresSettlementFailures, PostgresSettlements
 from nxt_adapters.supabase.state_events import PostgresStateEvents
 from nxt_adapters.supabase.suspense import PostgresSuspenseResolutions
@@ -80,11 +81,6 @@ class SupabaseUnitOfWork(PostgresTransaction):
         self._messages_of = messages_of
         self._secret_box = secret_box
 
-    @cached_property
-    def session(self) -> Session:
-        """What runs the statements of tenants' rows."""
-        return TransactionSession(self.connection)
-
     def within(self, scope: Scope) -> TenantRepositories:
         """Open the repositories of tenants' rows."""
         return TenantRepositories(self.session, scope)
@@ -102,7 +98,7 @@ class SupabaseUnitOfWork(PostgresTransaction):
     @cached_property
     def audit(self) -> PostgresAuditTrail:
         """Who did what."""
-        return PostgresAuditTrail(self.connection)
+        return PostgresAuditTrail(self.session)
 
     @cached_property
     def audit_chain(self) -> PostgresAuditChain:
@@ -112,7 +108,7 @@ class SupabaseUnitOfWork(PostgresTransaction):
     @cached_property
     def outbox(self) -> PostgresOutbox:
         """Effects outside the database."""
-        return PostgresOutbox(self.connection)
+        return PostgresOutbox(self.session)
 
     @cached_property
     def orders(self) -> PostgresOrders:
@@ -127,12 +123,12 @@ class SupabaseUnitOfWork(PostgresTransaction):
     @cached_property
     def charges(self) -> PostgresCharges:
         """Charges at the gateway."""
-        return PostgresCharges(self.connection)
+        return PostgresCharges(self.session)
 
     @cached_property
     def gateway_events(self) -> PostgresGatewayEvents:
         """The inbox of the gateway's webhooks."""
-        return PostgresGatewayEvents(self.connection)
+        return PostgresGatewayEvents(self.session)
 
     @cached_property
     def credit_transfers(self) -> PostgresCreditTransfers:
@@ -296,12 +292,12 @@ class SupabaseReading(SupabaseUnitOfWork):
         Raises:
             RuntimeError: Always.
         """
-        raise RuntimeError("a use case that changes something was given a unit of work for reading")
+        raise changed_while_reading("commit")
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """See ``PostgresTransaction.__aexit__``."""
         await self._reading.close()
-        if isinstance(error, DBAPIError):
+        if isinstance(error, DBAPIError | psycopg.Error):
             raise_translated(error)

@@ -66,7 +66,7 @@ class IssueAccount:
     organization_id: int | None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)  # listed by the hundred
 class IssueCustomer(CustomerRecord):
     """Whom an issue concerns."""
 
@@ -74,14 +74,14 @@ class IssueCustomer(CustomerRecord):
     grid: GridWithOrganization
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)  # listed by the hundred
 class IssueConnection(ConnectionView):
     """What an issue concerns."""
 
     customer: IssueCustomer
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)  # listed by the hundred
 class IssueMeter(MeterView):
     """The meter of an issue; without connection while it is in stock."""
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import attrs
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)  # listed by the hundred
 class CustomerRecord:
     """A paying customer.
 
@@ -32,7 +32,7 @@ class CustomerRecord:
     rls_organization_id: int | None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)  # listed by the hundred
 class ListedCustomer(CustomerRecord):
     """A customer with the name and phone of the account, as in the view ``customers_with_account`` [REL-87].
 
@@ -44,7 +44,7 @@ class ListedCustomer(CustomerRecord):
     phone: str | None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)  # listed by the hundred
 class ConnectionView:
     """A supply contract.
 

@@ -26,7 +26,7 @@ class OrganizationView:
     developer_group_telegram_chat_id: str | None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)  # listed by the hundred
 class GridView:
     """A grid's own columns. Fees, rentals and tariffs are major units of the grid's currency; tariffs per kWh sold."""
 
@@ -97,7 +97,7 @@ class GridView:
     organization_id: int
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)  # listed by the hundred
 class GridWithOrganization(GridView):
     """A grid and the tenant that owns it."""
 

@@ -53,11 +53,13 @@ class Access:
             return Reach.ALL if self.no_role else Reach.NONE
         if principal.kind is CredentialKind.KEY:
             return self.key
-        return {
-            AccountType.CUSTOMER: self.customer,
-            AccountType.AGENT: self.agent,
-            AccountType.MEMBER: self.member,
-        }[principal.account_type]
+        match principal.account_type:
+            case AccountType.MEMBER:
+                return self.member
+            case AccountType.AGENT:
+                return self.agent
+            case AccountType.CUSTOMER:
+                return self.customer
 
     def admits(self, principal: Principal) -> bool:
         """Tell whether a caller's kind is admitted; nothing is said about single objects."""

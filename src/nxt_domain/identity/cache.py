@@ -11,6 +11,7 @@ from nxt_domain.shared.clock import Clock
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+_NO_TIME = timedelta(0)
 
 
 class TtlCache(Generic[K, V]):
@@ -36,7 +37,7 @@ class TtlCache(Generic[K, V]):
         stored_at, value = entry
         age = self._clock.now() - stored_at
         # A clock that stepped back must not make a value live longer.
-        if timedelta(0) <= age < self._ttl:
+        if _NO_TIME <= age < self._ttl:
             return value
         del self._entries[key]
         return None

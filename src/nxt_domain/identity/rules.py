@@ -85,17 +85,17 @@ def _principal(
     token: str | None = None,
     origin: CallOrigin | None = None,
 ) -> Principal:
-    is_member = account.account_type is AccountType.MEMBER
+    account_type = account.account_type
     return Principal(
         account_id=account.id,
         supabase_id=account.supabase_id,
         email=account.email or (claims.email if claims else None),
         full_name=account.full_name or (claims.full_name if claims else None) or "Unknown",
-        account_type=account.account_type,
+        account_type=account_type,
         member_type=account.member_type,
         organization_id=account.organization_id,
         organization_type=account.organization_type,
-        is_admin_org=is_member and account.organization_id == admin_organization_id,
+        is_admin_org=account_type is AccountType.MEMBER and account.organization_id == admin_organization_id,
         member_id=account.member_id,
         agent_id=account.agent_id,
         customer_id=account.customer_id,

@@ -9,7 +9,7 @@ from decimal import Decimal
 import attrs
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)  # listed by the hundred
 class MeterView:
     """A meter's own columns, without its decoder key and the columns that nobody uses any more.
 

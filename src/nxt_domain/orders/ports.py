@@ -1,67 +1,30 @@
-"""What orders need from outside: repositories inside one transaction, and the payment gateway."""
+"""What orders need from outside: repositories inside one transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias
 
 import attrs
 
 from nxt_domain.grids.tariffs import TariffFacts
-from nxt_domain.meters.use_cases.top_ups import TopUpRequest
-from nxt_domain.orders.gateway import Charge, GatewayTransaction, IncomingEvent, NewCharge, StoredEvent
+from nxt_domain.orders.gateway import Charge, IncomingEvent, NewCharge, StoredEvent
 from nxt_domain.orders.meta import Author, Party
 from nxt_domain.orders.model import NewOrder, Order
 from nxt_domain.orders.notices import Contact, SmsNotice
-from nxt_domain.orders.settlement import PaidFee, Settlement, SettlingOrder
 from nxt_domain.orders.states import OrderStatus
-from nxt_domain.orders.suspense import Refund, Resolution
-from nxt_domain.shared.errors import Conflict, NotFound, UpstreamFailed
+from nxt_domain.orders.suspense import Resolution
+from nxt_domain.shared.errors import Conflict
 from nxt_domain.shared.unit_of_work import UnitOfWork
 from nxt_domain.wallets.ports import Ledger
-
-if TYPE_CHECKING:
-    from nxt_domain.orders.ussd import UssdCharge
-
-TxT_contra = TypeVar("TxT_contra", contravariant=True)
 
 
 class ReferenceTaken(Conflict):
     """Another order has this payment reference."""
 
     default_code = "REFERENCE_TAKEN"
-
-
-class UnknownPayment(NotFound):
-    """The gateway has no transaction under this reference or id."""
-
-    default_code = "GATEWAY_TRANSACTION_UNKNOWN"
-
-
-class GatewayFailed(UpstreamFailed):
-    """The gateway can't be reached, refused our credentials, or answered nonsense: nothing is known."""
-
-    default_code = "GATEWAY_FAILED"
-
-
-class GatewayRefusedCredentials(GatewayFailed):
-    """The gateway does not accept the keys of the merchant account."""
-
-    default_code = "GATEWAY_CREDENTIALS"
-
-
-class ChargeRefused(UpstreamFailed):
-    """The gateway will not make this charge; nobody was charged."""
-
-    default_code = "CHARGE_REFUSED"
-
-
-class RefundRefused(UpstreamFailed):
-    """The gateway will not give this payment back."""
-
-    default_code = "REFUND_REFUSED"
 
 
 @attrs.frozen(kw_only=True)
@@ -122,6 +85,9 @@ class Orders(Protocol):
     async def find_all(self, references: Collection[str]) -> Mapping[str, Order]:
         """Find orders by their references, without locking; unknown ones are left out."""
 
+    async def read(self, order_ids: Collection[int]) -> Mapping[int, Order]:
+        """Find orders by their ids, without locking; unknown ones are left out."""
+
     async def lock(self, order_ids: Collection[int]) -> Mapping[int, Order]:
         """Load orders and lock their rows in ascending id [R25]."""
 
@@ -146,8 +112,8 @@ class Orders(Protocol):
     async def public_view(self, order_id: int) -> PublicView | None:
         """Read what the public page polls, in one statement."""
 
-    async def session_contact(self, ussd_session_id: int) -> Contact | None:
-        """Tell who is on the other end of a phone session."""
+    async def session_contacts(self, ussd_session_ids: Collection[int]) -> Mapping[int, Contact]:
+        """Tell who is on the other end of phone sessions; unknown ones are left out."""
 
 
 GatewayKey: TypeAlias = tuple[str, str]
@@ -202,46 +168,6 @@ class GatewayEvents(Protocol):
         """Mark events processed, by id; the first result of each stays."""
 
 
-class Settlements(Protocol):
-    """Settling, set-based: each method is a fixed number of statements for any number of orders [R3]."""
-
-    async def claim(self, limit: int, *, only: Collection[int] | None = None) -> Sequence[SettlingOrder]:
-        """Lock ``PENDING`` orders, lowest id first, that nobody else holds [PAY-102].
-
-        An order is left out while a ``PENDING`` one with a lower id has the same sender, the system wallet excepted
-        [PAY-105]; orders in their waiting time are left out and don't count [PAY-104].
-
-        Args:
-            limit: At most so many.
-            only: Consider these orders alone.
-        """
-
-    async def record(self, settlements: Sequence[Settlement]) -> None:
-        """Write orders, transaction rows and fee counters of a batch; entries are posted already [PAY-35, PAY-106].
-
-        Raises:
-            Conflict: An order is not ``PENDING`` any more.
-        """
-
-    async def record_reversal(self, order: Order, fees: Sequence[PaidFee]) -> None:
-        """Write ``reversed_at``, two more transaction rows and the fee counters; the entry is posted already [PAY-37].
-
-        Args:
-            order: Locked by the caller, with its time of reversal.
-            fees: Changes of what connections have paid.
-        """
-
-
-class SettlementFailures(Protocol):
-    """Counts technical failures, in transactions of their own [R3]."""
-
-    async def count(self, order_id: int, error: str) -> int:
-        """Count one more failure of an order and return how many there are now."""
-
-    async def wait(self, order_id: int, duration: timedelta) -> None:
-        """Leave an order alone for a while."""
-
-
 class SuspenseResolutions(Protocol):
     """Decisions about suspended money: one at a time for each entry [PAY-80]."""
 
@@ -268,13 +194,6 @@ class Notices(Protocol):
         """Store notices; those whose key is known are left out."""
 
 
-class TopUps(Protocol[TxT_contra]):
-    """Brings bought energy to meters, inside the settlement's transaction [R1]."""
-
-    async def create_for_orders(self, tx: TxT_contra, requests: Sequence[TopUpRequest]) -> None:
-        """Make the commands of settled orders; a repeat changes nothing."""
-
-
 class OrdersTransaction(UnitOfWork, Protocol):
     """One transaction over orders and the gateway's side of them."""
 
@@ -297,108 +216,3 @@ class OrdersTransaction(UnitOfWork, Protocol):
     @property
     def notices(self) -> Notices:
         """Text messages."""
-
-
-class SettlementTransaction(UnitOfWork, Protocol):
-    """One transaction that settles orders."""
-
-    @property
-    def settlements(self) -> Settlements:
-        """Orders to settle."""
-
-    @property
-    def settlement_failures(self) -> SettlementFailures:
-        """Technical failures."""
-
-    @property
-    def ledger(self) -> Ledger:
-        """The ledger."""
-
-    @property
-    def notices(self) -> Notices:
-        """Text messages."""
-
-
-class PaymentGateway(Protocol):
-    """One merchant account. All calls but ``charge_by_ussd`` and ``refund`` are harmless to repeat."""
-
-    async def verify_by_reference(self, reference: str) -> GatewayTransaction:
-        """Read the transaction under a reference [PAY-61].
-
-        Raises:
-            UnknownPayment: There is none (yet).
-            GatewayFailed: Nothing is known.
-        """
-
-    async def verify_by_id(self, gateway_tx_id: str) -> GatewayTransaction:
-        """Read a transaction by the gateway's id [PAY-77].
-
-        Raises:
-            UnknownPayment: There is none.
-            GatewayFailed: Nothing is known.
-        """
-
-    async def charge_by_ussd(self, charge: UssdCharge) -> str:
-        """Charge a bank account that the buyer confirms by dialling a code; never repeated by the adapter [PAY-64].
-
-        Returns:
-            What to dial, e.g. ``*889*767*1234#``.
-
-        Raises:
-            ChargeRefused: The gateway will not do it, or gives nothing to dial.
-            GatewayFailed: Nobody knows whether it was taken: verify the reference before asking again.
-        """
-
-    async def refund(self, gateway_tx_id: str, amount: Decimal, *, comment: str) -> Refund:
-        """Give a payment back to its payer; never repeated by the adapter [PAY-92].
-
-        Args:
-            gateway_tx_id: The transaction that paid.
-            amount: Major units.
-            comment: Why, for the gateway's records.
-
-        Raises:
-            RefundRefused: The gateway will not do it.
-            GatewayFailed: Nobody knows whether it was taken: look at ``refunds_of`` before asking again.
-        """
-
-    async def refunds_of(self, gateway_tx_id: str) -> Sequence[Refund]:
-        """List the refunds of a transaction, oldest first.
-
-        Raises:
-            GatewayFailed: Nothing is known.
-        """
-
-
-@attrs.frozen(kw_only=True)
-class MerchantAccount:
-    """A set of gateway keys at work.
-
-    Attributes:
-        merchant: ``platform`` or ``org:<id>``; stored with each charge.
-        organization_id: Whose account it is; None: the platform's.
-        public_key: For the browser's checkout.
-    """
-
-    merchant: str
-    organization_id: int | None
-    public_key: str
-    gateway: PaymentGateway
-
-
-class MerchantAccounts(Protocol):
-    """Chooses the merchant account for a payment [PAY-84, PAY-86]."""
-
-    async def for_organization(self, organization_id: int | None) -> MerchantAccount:
-        """Choose the account for new payments on an organization's grids: its own if switched on, else the platform's.
-
-        Raises:
-            Unavailable: The platform's keys are not configured.
-        """
-
-    async def for_merchant(self, merchant: str) -> MerchantAccount:
-        """Find the account that a stored charge was made with, whatever is switched on or off since.
-
-        Raises:
-            Unavailable: Its keys are not configured (any more).
-        """

@@ -66,7 +66,7 @@ class ClaimedTask:
 
 
 class OutboxQueue(Protocol):
-    """The relay's view of the outbox: claim, then finish, retry or drop. Each call is one transaction."""
+    """The relay's view of the outbox: claim, then finish or retry. Each call is one transaction."""
 
     async def due(self, kinds: Sequence[str]) -> Collection[str]:
         """Tell for which of these kinds a claim may find something; nothing is taken, and one look serves them all."""
@@ -80,8 +80,8 @@ class OutboxQueue(Protocol):
     async def done(self, tasks: Sequence[ClaimedTask]) -> None:
         """Mark tasks done; ``SOCKET_EVENT`` rows are deleted instead [R49]."""
 
-    async def retry(self, task: ClaimedTask, *, error: str, delay: timedelta) -> bool:
-        """Give a task back, due after ``delay``; return False if that lies past ``give_up_at``, and it is dropped."""
+    async def retry(self, delays: Sequence[tuple[ClaimedTask, timedelta]], *, error: str) -> Sequence[ClaimedTask]:
+        """Give tasks back, each due after its delay; drop and return those for which that lies past ``give_up_at``.
 
-    async def drop(self, task: ClaimedTask, *, error: str) -> None:
-        """Give a task up for good."""
+        A task whose lease somebody else has by now, or that is done, stays as it is.
+        """

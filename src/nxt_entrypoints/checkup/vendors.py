@@ -19,7 +19,7 @@ from nxt_adapters.system.clock import SystemClock
 from nxt_adapters.victron.budget import LocalBudget
 from nxt_adapters.victron.mqtt import VictronPlantMonitor
 from nxt_adapters.victron.vrm import VrmSiteDevices
-from nxt_domain.orders.ports import UnknownPayment
+from nxt_domain.orders.gateway_ports import UnknownPayment
 from nxt_domain.shared.errors import UpstreamFailed
 from nxt_entrypoints.checkup.findings import CLOCK_LIMIT_S, Finding, clock, look, now
 from nxt_entrypoints.wiring import calin, messages, metering, payments, people, plants

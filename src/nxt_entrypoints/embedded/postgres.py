@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 OWNER = "nxt"
 RELATIONAL = "nxt"
 SERIES = "nxt_series"
+SHARED_BUFFERS_MB = 128
 
 _UNPRIVILEGED = ("postgres", "nobody")
 _START_WITHIN_S = 30.0
@@ -45,7 +46,6 @@ _ATTEMPTS = 3
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
     "max_connections": "150",
-    "shared_buffers": "128MB",
     "effective_cache_size": "512MB",
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",
@@ -69,12 +69,17 @@ _SETTINGS = {
 class EmbeddedPostgres:
     """One cluster under a data directory, with the databases of both planes.
 
+    Args:
+        data: Where it lies.
+        shared_buffers_mb: Memory for pages of its files; the default suits a demo.
+
     Attributes:
         port: TCP port on 127.0.0.1.
     """
 
-    def __init__(self, data: DataDir) -> None:
+    def __init__(self, data: DataDir, *, shared_buffers_mb: int = SHARED_BUFFERS_MB) -> None:
         self._data = data
+        self._shared_buffers_mb = shared_buffers_mb
         self._cluster = data.path / "postgres"
         self._binaries = binaries()
         self._password = data.secret("postgres_password")
@@ -156,7 +161,12 @@ class EmbeddedPostgres:
         sockets = self._data.socket_folder()
         if self._run_as.user is not None:
             os.chown(sockets, *self._run_as.user)
-        settings = {**_SETTINGS, "port": str(self.port), "unix_socket_directories": str(sockets)}
+        settings = {
+            **_SETTINGS,
+            "shared_buffers": f"{self._shared_buffers_mb}MB",
+            "port": str(self.port),
+            "unix_socket_directories": str(sockets),
+        }
         command = [str(self._binaries / "postgres"), "-D", str(self._cluster)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from nxt_entrypoints.embedded.errors import EmbeddedError
 from nxt_entrypoints.embedded.mqtt import EmbeddedMqtt
-from nxt_entrypoints.embedded.postgres import EmbeddedPostgres
+from nxt_entrypoints.embedded.postgres import SHARED_BUFFERS_MB, EmbeddedPostgres
 from nxt_entrypoints.embedded.valkey import EmbeddedValkey
 from nxt_entrypoints.supervisor.backoff import Backoff
 
@@ -43,6 +43,7 @@ class EmbeddedStack:
     Args:
         data: Opened.
         tell: Hears one line when a server died; default: the log.
+        shared_buffers_mb: Memory of the database server for pages of its files; the default suits a demo.
 
     Attributes:
         postgres: The database server.
@@ -50,8 +51,14 @@ class EmbeddedStack:
         mqtt: The broker.
     """
 
-    def __init__(self, data: DataDir, *, tell: Callable[[str], None] | None = None) -> None:
-        self.postgres = EmbeddedPostgres(data)
+    def __init__(
+        self,
+        data: DataDir,
+        *,
+        tell: Callable[[str], None] | None = None,
+        shared_buffers_mb: int = SHARED_BUFFERS_MB,
+    ) -> None:
+        self.postgres = EmbeddedPostgres(data, shared_buffers_mb=shared_buffers_mb)
         self.valkey = EmbeddedValkey(data)
         self.mqtt = EmbeddedMqtt(data)
         self._tell = tell or _log.warning

@@ -76,6 +76,11 @@ async def receive(request: web.Request, limit: int) -> bytes:
         return b""
     if (request.content_length or 0) > limit:
         raise BodyTooLarge
+    if request.content.is_eof() and request.content.exception() is None:
+        whole = request.content.read_nowait()  # it came with the headers, as small ones do
+        if len(whole) > limit:
+            raise BodyTooLarge
+        return whole
     received = bytearray()
     async with _received():
         async for chunk in request.content.iter_any():

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+import attrs
+
 Network = IPv4Network | IPv6Network
 UNKNOWN = "unknown"
 
@@ -27,29 +29,37 @@ def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequ
         forwarded_for: Values of all ``X-Forwarded-For`` headers, in order.
         trusted: From which peers the header is believed.
     """
-    hops = [hop.strip() for value in forwarded_for for hop in value.split(",")]
-    address = _read(peer)
-    if address is None:
+    hop = _read(peer)
+    if hop is None:
         return UNKNOWN
-    while hops and any(address in network for network in trusted):
+    hops = [part.strip() for value in forwarded_for for part in value.split(",")]
+    while hops and any(hop.address in network for network in trusted):
         before = _read(hops.pop())
         if before is None:
             break
-        address = before
-    return str(address)
+        hop = before
+    return hop.text
 
 
 def bucket_of(address: str) -> str:
     """Return what a rate limit counts: an IPv4 address, or the /64 that one IPv6 subscriber has."""
-    parsed = _read(address)
-    return str(ip_network((parsed, 64), strict=False)) if isinstance(parsed, IPv6Address) else address
+    hop = _read(address)
+    is_wide = hop is not None and isinstance(hop.address, IPv6Address)
+    return str(ip_network((address, 64), strict=False)) if is_wide else address
+
+
+@attrs.frozen
+class _Hop:
+    address: IPv4Address | IPv6Address
+    text: str
 
 
 @lru_cache(maxsize=4096)
-def _read(text: str | None) -> IPv4Address | IPv6Address | None:
+def _read(text: str | None) -> _Hop | None:
     try:
         parsed = ip_address(text or "")
     except ValueError:
         return None
     mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
-    return mapped or parsed
+    address = mapped or parsed
+    return _Hop(address, str(address))

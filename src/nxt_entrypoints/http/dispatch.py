@@ -6,8 +6,8 @@ import os
 import re
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, TypeAlias
 
 import attrs
 import structlog
@@ -39,6 +39,8 @@ from nxt_entrypoints.http.router import Router
 from nxt_entrypoints.http.routes import Dialect, RequestFacts, Route
 
 REQUEST_ID_HEADER = "X-Request-Id"
+_Kind: TypeAlias = Any
+"""A type hint of an input, which has no type of its own."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _SERVER = "nxt"
 NULL_CHARACTERS = "null characters are not allowed"
@@ -77,12 +79,15 @@ class Dispatcher:
         """Answer a request; whatever happens, there is an answer and a log line."""
         started = time.perf_counter()
         exchange = self._open(request)
-        with (
-            structlog.contextvars.bound_contextvars(request_id=exchange.request_id),
-            self.metrics.in_flight_of(self.role).track_inprogress(),
-        ):
+        # aiohttp runs each request as a task of its own, with which all that is bound ends.
+        structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
+        in_flight = self.metrics.in_flight_of(self.role)
+        in_flight.inc()
+        try:
             response = await self._answer(request, exchange)
             exchange.record(self.metrics, status=response.status, seconds=time.perf_counter() - started)
+        finally:
+            in_flight.dec()
         return response
 
     def _open(self, request: web.Request) -> Exchange:
@@ -160,14 +165,9 @@ class Dispatcher:
         raw: bytes,
         upload: Upload | None,
     ) -> dict[str, object]:
-        facts = RequestFacts(
-            request_id=exchange.request_id,
-            client_address=exchange.client_address,
-            raw_body=raw,
-            headers=request.headers,
-            query=request.query,
-        )
-        context = {"caller": exchange.principal, "services": self.services, "facts": facts, "upload": upload}
+        context = {"caller": exchange.principal, "services": self.services, "upload": upload}
+        if route.takes("facts"):
+            context["facts"] = _facts(request, exchange, raw)
         return {
             name: context[name] if name in context else _read_input(name, kind, request, raw, path)
             for name, kind in route.inputs.items()
@@ -220,15 +220,25 @@ async def _in_dialect(
     return await respond(request, body, status=own_status, headers={**headers, **dialect.headers})
 
 
+def _facts(request: web.Request, exchange: Exchange, raw: bytes) -> RequestFacts:
+    return RequestFacts(
+        request_id=exchange.request_id,
+        client_address=exchange.client_address,
+        raw_body=raw,
+        headers=request.headers,
+        query=request.query,
+    )
+
+
 def _origin(exchange: Exchange) -> CallOrigin:
     address = None if exchange.client_address == UNKNOWN else exchange.client_address
     return CallOrigin(request_id=exchange.request_id, address=address)
 
 
-def _read_input(name: str, kind: type[Any], request: web.Request, raw: bytes, path: Mapping[str, str]) -> object:
+def _read_input(name: str, kind: _Kind, request: web.Request, raw: bytes, path: Mapping[str, str]) -> object:
     match name:
         case "path":
-            return read_path(kind, _texts(path))
+            return _read_path(kind, tuple(path.items()))
         case "query":
             return shape_of(kind).read_texts(_texts(request.query))
         case "headers":
@@ -237,8 +247,14 @@ def _read_input(name: str, kind: type[Any], request: web.Request, raw: bytes, pa
             return read_body(kind, parse(raw, request.headers.get("Content-Type")))
 
 
+@lru_cache(maxsize=4096)
+def _read_path(kind: _Kind, values: tuple[tuple[str, str], ...]) -> object:
+    """Read a path's parameters; dashboards ask for the same things again and again."""
+    return read_path(kind, _texts(dict(values)))
+
+
 def _texts(values: Mapping[str, str]) -> dict[str, str]:
-    if any("\x00" in value for value in values.values()):
+    if "\x00" in "".join(values.values()):
         raise InvalidInput(NULL_CHARACTERS)
     return dict(values)
 

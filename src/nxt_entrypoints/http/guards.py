@@ -71,6 +71,8 @@ class Gate:
 
     async def _admit(self, route: Route, headers: Mapping[str, str], origin: CallOrigin | None) -> Principal | None:
         match route.guard:
+            case Guard.USER_OR_KEY:  # nearly all, so it comes first
+                return await self._user_or_key(route, headers, origin)
             case Guard.PUBLIC | Guard.VENDOR:
                 return None
             case Guard.INTERNAL:
@@ -84,8 +86,6 @@ class Gate:
                 return await self.authenticate(
                     token=bearer_token(headers.get("Authorization")), key=None, origin=origin
                 )
-            case Guard.USER_OR_KEY:
-                return await self._user_or_key(route, headers, origin)
 
     async def authenticate(self, *, token: str | None, key: str | None, origin: CallOrigin | None = None) -> Principal:
         """Authenticate by a user token, else by a key [API-43].

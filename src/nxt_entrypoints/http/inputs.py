@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import attrs
@@ -87,6 +88,7 @@ class Shape:
         self.cls = cls
         hints = get_type_hints(cls, include_extras=True)
         self.fields = tuple(_compile(field, hints[field.name]) for field in attrs.fields(cls))
+        self._bases = {field.name: field.base for field in self.fields}
 
     def texts(self, values: Mapping[str, Any]) -> list[str]:
         """Return the texts of all broken rules; none: the values are fine."""
@@ -116,7 +118,7 @@ class Shape:
 
     def read_texts(self, values: Mapping[str, str]) -> object:
         """Check and build from strings, as paths, queries and headers have them: numbers are read from their text."""
-        bases = {field.name: field.base for field in self.fields}
+        bases = self._bases
         return self.read({name: _from_text(bases[name], text) for name, text in values.items() if name in bases})
 
 
@@ -125,9 +127,10 @@ _shapes: dict[object, Shape] = {}
 
 def shape_of(cls: type[Any]) -> Shape:
     """Return the compiled rules of an input class."""
-    if cls not in _shapes:
-        _shapes[cls] = Shape(cls)
-    return _shapes[cls]
+    shape = _shapes.get(cls)
+    if shape is None:
+        shape = _shapes[cls] = Shape(cls)
+    return shape
 
 
 def read_body(kind: Any, value: Json) -> object:  # noqa: ANN401 - a type hint, which has no type of its own
@@ -138,13 +141,20 @@ def read_body(kind: Any, value: Json) -> object:  # noqa: ANN401 - a type hint, 
     """
     if kind is object:
         return value
-    if get_origin(kind) is list:
-        return _read_array(get_args(kind)[0], value)
+    item = _item_of(kind)
+    if item is not None:
+        return _read_array(item, value)
     # ``null`` and no body at all have no fields, and are told which ones are missing.
     fields = {} if value is None else value
     if not isinstance(fields, dict):
         raise ValidationFailed(["body must be an object"])
     return shape_of(kind).read(fields)
+
+
+@cache
+def _item_of(kind: Any) -> Any:  # noqa: ANN401 - see above
+    """Return what a list holds; None: it is no list."""
+    return get_args(kind)[0] if get_origin(kind) is list else None
 
 
 def _read_array(item: type[Any], value: Json) -> object:
@@ -174,10 +184,11 @@ def read_path(cls: type[Any], values: Mapping[str, str]) -> object:
         InvalidInput: ``Validation failed (numeric string is expected)``.
         ValidationFailed: Another rule is broken.
     """
-    for field in shape_of(cls).fields:
+    shape = shape_of(cls)
+    for field in shape.fields:
         if field.base is int and _INTEGER_TEXT.fullmatch(values.get(field.name, "")) is None:
             raise InvalidInput(NUMERIC_EXPECTED, code="VALIDATION_FAILED")
-    return shape_of(cls).read_texts(values)
+    return shape.read_texts(values)
 
 
 def _from_text(base: object, text: str) -> object:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -110,19 +110,35 @@ def _members_of(cls: type[Any]) -> Callable[[Any], object]:
     names = [field.name for field in attrs.fields(cls)]
     hints = get_type_hints(cls)
     reduced = [name for name in names if not _is_plain(hints[name])]
+    if _holds_members_alone(cls):
+        return lambda value: _reduced(value.__dict__.copy(), reduced)
     if len(names) < 2:
         return lambda value: _reduced({name: getattr(value, name) for name in names}, reduced)
     all_of = attrgetter(*names)
     return lambda value: _reduced(dict(zip(names, all_of(value), strict=True)), reduced)
 
 
+def _holds_members_alone(cls: type[Any]) -> bool:
+    """Tell whether the dictionary of an object is that of its members, as those of classes without slots.
+
+    The hundred wide rows of a page are then written, and made, in half the time.
+    """
+    parts = [part for base in cls.__mro__ for part in vars(base).items()]
+    has_slots = any(name == "__slots__" and part for name, part in parts)
+    return not has_slots and not any(isinstance(part, cached_property) for _, part in parts)
+
+
 def _reduced(members: dict[str, object], names: Sequence[str]) -> dict[str, object]:
+    reducer_of = _reducers.get
     for name in names:
         item = members[name]
+        if item is None:
+            continue
         if item is msgspec.UNSET:
             del members[name]
-        elif item is not None:
-            members[name] = to_plain(item)
+        else:
+            reduce = reducer_of(item.__class__)
+            members[name] = reduce(item) if reduce else to_plain(item)
     return members
 
 

@@ -10,7 +10,7 @@ import asyncio
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import attrs
@@ -31,6 +31,8 @@ SIGN_IN = "sign-in"
 """The bucket of signing in by password, where this system keeps the logins."""
 
 _MAX_ADDRESSES = 10_000
+_MOST_AT_ONCE = 200
+_WINDOW_MS = WINDOW_S * 1000
 _VALKEY_TIMEOUT_S = 1.0
 _RETRY_VALKEY_S = 5.0
 
@@ -106,8 +108,32 @@ class LocalRateLimiter:
             self._windows.popitem(last=False)
 
 
+@attrs.frozen(eq=False)
+class _Call:
+    """A call that waits to be counted; its answer is how long it has to wait, or None while Valkey is away."""
+
+    key: str
+    limit: int
+    wait_s: asyncio.Future[float | None]
+
+    def answer(self, wait_s: float | None) -> None:
+        """Tell the caller, unless it has gone."""
+        if not self.wait_s.done():
+            self.wait_s.set_result(wait_s)
+
+    def fail(self, error: BaseException) -> None:
+        """Tell the caller of a defect, or of the end of the process."""
+        if isinstance(error, asyncio.CancelledError):
+            self.wait_s.cancel()
+        elif not self.wait_s.done():
+            self.wait_s.set_exception(error)
+
+
 class ValkeyRateLimiter:
-    """Counts in Valkey, in one round trip, by the server's clock.
+    """Counts in Valkey, by the server's clock.
+
+    Calls that come while an answer is under way are counted together in the next round trip: what a call costs falls
+    as their number rises.
 
     Args:
         client: The process's client.
@@ -121,6 +147,8 @@ class ValkeyRateLimiter:
         self._script = client.register_script(_TAKE)
         self._local = LocalRateLimiter(limits)
         self._away_until = 0.0
+        self._waiting: list[_Call] = []
+        self._counting: asyncio.Task[None] | None = None
 
     async def take(self, bucket: str, address: str) -> None:
         """Count one call; see ``RateLimiter``."""
@@ -133,19 +161,42 @@ class ValkeyRateLimiter:
     async def _wait_s(self, bucket: str, address: str) -> float | None:
         if time.monotonic() < self._away_until:
             return None
-        # Braces keep both counters in one slot of a cluster.
-        key = f"{self._prefix}:{{{bucket}:{address}}}"
+        answer: asyncio.Future[float | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Call(f"{self._prefix}:{bucket}:{address}", self._limits[bucket], answer))
+        if self._counting is None or self._counting.done():
+            self._counting = asyncio.create_task(self._count_all())
+        return await answer
+
+    async def _count_all(self) -> None:
+        while self._waiting:
+            calls, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
+            try:
+                waits_s = await self._count(calls)
+            except BaseException as error:  # nobody may wait for an answer that never comes
+                for call in [*calls, *self._waiting]:
+                    call.fail(error)
+                self._waiting = []
+                if isinstance(error, Exception):  # theirs now; nobody asks this task for it
+                    return
+                raise
+            for call, wait_s in zip(calls, waits_s, strict=True):
+                call.answer(wait_s)
+
+    async def _count(self, calls: Sequence[_Call]) -> Sequence[float | None]:
+        keys, limits = [call.key for call in calls], [call.limit for call in calls]
         try:
             async with asyncio.timeout(_VALKEY_TIMEOUT_S):
-                answer = await self._script(keys=[key], args=[self._limits[bucket], WINDOW_S * 1000])
+                now_ms, *counts = await self._script(keys=keys, args=[_WINDOW_MS, *limits])
         except (RedisError, OSError, TimeoutError) as error:
             self._away_until = time.monotonic() + _RETRY_VALKEY_S
             _log.warning("rate limits are counted locally", error=type(error).__name__)
-            return None
-        previous, current, index, now_ms = (int(number) for number in answer)
-        # The script counted the call when it fitted; ``current`` is what stood before it.
-        elapsed = now_ms % (WINDOW_S * 1000) / (WINDOW_S * 1000)
-        return Window(index, previous, current).wait_s(self._limits[bucket], elapsed)
+            return [None] * len(calls)
+        index, elapsed_ms = divmod(int(now_ms), _WINDOW_MS)
+        # The script counted each call that fitted; its counts are what stood before.
+        return [
+            Window(index, int(previous), int(current)).wait_s(call.limit, elapsed_ms / _WINDOW_MS)
+            for call, previous, current in zip(calls, counts[::2], counts[1::2], strict=True)
+        ]
 
 
 def _refuse_if(wait_s: float) -> None:
@@ -154,21 +205,26 @@ def _refuse_if(wait_s: float) -> None:
 
 
 _TAKE = """
-local limit, window_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
+local window_ms = tonumber(ARGV[1])
 local time = redis.call('TIME')
 local now_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local index = math.floor(now_ms / window_ms)
 local elapsed = (now_ms % window_ms) / window_ms
-local present, before = KEYS[1] .. ':' .. index % 2, KEYS[1] .. ':' .. (index + 1) % 2
 local function count(key, expected)
   local stored = redis.call('HMGET', key, 'index', 'count')
   if tonumber(stored[1]) == expected then return tonumber(stored[2]) end
   return 0
 end
-local current, previous = count(present, index), count(before, index - 1)
-if previous * (1 - elapsed) + current + 1 <= limit then
-  redis.call('HSET', present, 'index', index, 'count', current + 1)
-  redis.call('PEXPIRE', present, window_ms * 2)
+local answer = {now_ms}
+for call, key in ipairs(KEYS) do
+  local present, before = key .. ':' .. index % 2, key .. ':' .. (index + 1) % 2
+  local current, previous = count(present, index), count(before, index - 1)
+  if previous * (1 - elapsed) + current + 1 <= tonumber(ARGV[call + 1]) then
+    redis.call('HSET', present, 'index', index, 'count', current + 1)
+    redis.call('PEXPIRE', present, window_ms * 2)
+  end
+  answer[#answer + 1] = previous
+  answer[#answer + 1] = current
 end
-return {previous, current, index, now_ms}
+return answer
 """

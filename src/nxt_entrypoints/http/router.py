@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import unquote
 
 import attrs
@@ -29,6 +29,7 @@ class Router:
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self._root = _Node()
+        self._without_parameters: dict[tuple[str, str], Route] = {}
         for declared in routes:
             self._add(declared)
 
@@ -40,8 +41,10 @@ class Router:
             raw_path: Percent-encoded, without query.
         """
         wanted = "GET" if method == "HEAD" else method
-        segments = _segments(raw_path)
-        for node, values in _walk(self._root, segments, ()):
+        whole = self._without_parameters.get((wanted, _trimmed(raw_path).lower()))
+        if whole is not None:
+            return whole, {}
+        for node, values in _leaves(self._root, _segments(raw_path)):
             declared = node.routes.get(wanted)
             if declared is not None:
                 return declared, dict(zip(declared.parameters, values, strict=True))
@@ -49,7 +52,7 @@ class Router:
 
     def dialect_at(self, raw_path: str) -> Dialect | None:
         """Tell how a path answers, whatever the method; None: as all others."""
-        routes = (route for node, _ in _walk(self._root, _segments(raw_path), ()) for route in node.routes.values())
+        routes = (route for node, _ in _leaves(self._root, _segments(raw_path)) for route in node.routes.values())
         return next((route.dialect for route in routes), None)
 
     def _add(self, declared: Route) -> None:
@@ -63,20 +66,29 @@ class Router:
         if declared.method in node.routes:
             raise ValueError(f"{declared.method} {declared.path} is declared twice")
         node.routes[declared.method] = declared
+        if not declared.parameters:
+            self._without_parameters[declared.method, _trimmed(declared.path).lower()] = declared
+
+
+def _trimmed(raw_path: str) -> str:
+    return raw_path.removeprefix("/").removesuffix("/")
 
 
 def _segments(raw_path: str) -> list[str]:
-    trimmed = raw_path.removeprefix("/").removesuffix("/")
-    return [unquote(segment) for segment in trimmed.split("/")]
+    segments = _trimmed(raw_path).split("/")
+    return [unquote(segment) for segment in segments] if "%" in raw_path else segments
 
 
-def _walk(node: _Node, segments: Sequence[str], values: tuple[str, ...]) -> Iterator[tuple[_Node, tuple[str, ...]]]:
-    if not segments:
-        yield node, values
-        return
-    head, tail = segments[0], segments[1:]
-    literal = node.literals.get(head.lower())
-    if literal is not None:
-        yield from _walk(literal, tail, values)
-    if node.parameter is not None and head:
-        yield from _walk(node.parameter, tail, (*values, head))
+def _leaves(root: _Node, segments: Sequence[str]) -> Sequence[tuple[_Node, tuple[str, ...]]]:
+    """Return where a path leads, with the values of its parameters; literals come before parameters."""
+    reached: list[tuple[_Node, tuple[str, ...]]] = [(root, ())]
+    for segment in segments:
+        steps = []
+        for node, values in reached:
+            literal = node.literals.get(segment.lower())
+            if literal is not None:
+                steps.append((literal, values))
+            if node.parameter is not None and segment:
+                steps.append((node.parameter, (*values, segment)))
+        reached = steps
+    return reached

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, get_type_hints
 
 import attrs
@@ -125,22 +126,22 @@ class Route:
     inputs: Mapping[str, Any] = attrs.field(factory=dict)
     result: Any = None
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Method and template, as documents and the configuration name it."""
         return f"{self.method} {self.path}"
 
-    @property
+    @cached_property
     def segment(self) -> str:
         """The first path segment, which scopes of keys name."""
         return self.path.split("/")[1].lower()
 
-    @property
+    @cached_property
     def parameters(self) -> Sequence[str]:
         """The names of the path's parameters."""
         return [part[1:-1] for part in self.path.split("/") if part.startswith("{")]
 
-    @property
+    @cached_property
     def is_keyed(self) -> bool:
         """Whether an ``Idempotency-Key`` counts: the caller is known, something changes, the answer can be kept."""
         is_act = self.guard is Guard.USER_OR_KEY and self.changes and self.method != "GET"

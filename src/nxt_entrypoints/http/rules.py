@@ -21,6 +21,7 @@ ID_MAX = 2_147_483_647
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{1,253}$)([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
 _DEGREES = re.compile(r"[+-]?\d{1,3}(\.\d{1,20})?", re.ASCII)
 _LONGEST_PHONE = 40
+_NUMBERS = (int, Decimal)
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?", re.ASCII)
 
 
@@ -41,7 +42,7 @@ class Rule:
 
 def is_number(value: object) -> bool:
     """Tell a JSON number from everything else; numeric strings are none [API-11]."""
-    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+    return isinstance(value, _NUMBERS) and not isinstance(value, bool)
 
 
 def is_integer(value: object) -> bool:
@@ -90,7 +91,7 @@ def places(most: int) -> Rule:
     """At most so many decimal places, as written without trailing zeros [PAY-4, PAY-10]."""
     return Rule(
         f"must have at most {most} decimal places",
-        lambda value: _compares(value, lambda number: decimal_places(number) <= most),
+        lambda value: _compares(value, lambda number: decimal_places(Decimal(number)) <= most),
         {"multipleOf": 10**-most},
     )
 
@@ -170,11 +171,9 @@ def read_phone(value: object) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def _compares(value: object, holds: Callable[[Decimal], bool]) -> bool:
+def _compares(value: object, holds: Callable[[int | Decimal], bool]) -> bool:
     # Booleans are numbers to Python, never to a client.
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        return False
-    return holds(Decimal(value))
+    return isinstance(value, _NUMBERS) and not isinstance(value, bool) and holds(value)
 
 
 def _is_degrees(value: object, bound: int) -> bool:

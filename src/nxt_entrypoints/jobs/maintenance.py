@@ -5,14 +5,16 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from nxt_adapters.supabase.retention import delete_in_batches
+
 _DONE_TASKS = """
     delete from internal.outbox_tasks where id in (
         select id from internal.outbox_tasks
-        where coalesce(done_at, dropped_at) < now() - interval '30 days' limit 5000)
+        where coalesce(done_at, dropped_at) < now() - interval '30 days' limit :batch)
 """
 _EXPIRED_KEYS = """
     delete from internal.idempotency_keys where (scope, key) in (
-        select scope, key from internal.idempotency_keys where expires_at < now() limit 5000)
+        select scope, key from internal.idempotency_keys where expires_at < now() limit :batch)
 """
 
 
@@ -36,16 +38,7 @@ class Maintenance:
 
     async def purge_done_work(self) -> int:
         """Delete finished tasks after 30 days and expired keys, in batches of 5,000 rows [REL-155, REL-156]."""
-        return sum([await self._purge(statement) for statement in (_DONE_TASKS, _EXPIRED_KEYS)])
-
-    async def _purge(self, statement: str) -> int:
-        total = 0
-        while True:
-            async with self._engine.begin() as connection:
-                deleted = (await connection.execute(text(statement))).rowcount
-            total += deleted
-            if deleted < 5000:
-                return total
+        return sum([await delete_in_batches(self._engine, statement) for statement in (_DONE_TASKS, _EXPIRED_KEYS)])
 
     async def _scalar(self, statement: str) -> int:
         async with self._engine.begin() as connection:

@@ -142,11 +142,10 @@ class OutboxRelay:
             "outbox tasks failed", kind=lane.kind, ids=[task.id for task in tasks], attempts=most, error=_summary(error)
         )
         TASKS.labels(lane.kind, "retried").inc(len(tasks))
-        for task in tasks:
-            kept = await self._queue.retry(task, error=_summary(error), delay=retry_delay(task.attempts, lane.delay))
-            if not kept:
-                _log.warning("an outbox task is given up", kind=lane.kind, id=task.id, error=_summary(error))
-                TASKS.labels(lane.kind, "dropped").inc()
+        delays = [(task, retry_delay(task.attempts, lane.delay)) for task in tasks]
+        for task in await self._queue.retry(delays, error=_summary(error)):
+            _log.warning("an outbox task is given up", kind=lane.kind, id=task.id, error=_summary(error))
+            TASKS.labels(lane.kind, "dropped").inc()
 
 
 def _summary(error: Exception) -> str:

@@ -1,4 +1,9 @@
-"""The settlement worker: woken when an order becomes ``PENDING``, looking by itself at least every 2 s [PAY-102]."""
+"""The settlement worker: woken when an order becomes ``PENDING``, looking by itself at least every 2 s [PAY-102].
+
+It has two lanes. A batch keeps this process busy half of its time and the database the other half, so where many orders
+wait, a second batch is settled beside the first: either works while the other waits. Each lane is what another process
+would be [PAY-124]; the second one sleeps as long as one batch takes all there is.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +34,21 @@ class SettlementWorker:
     def __init__(self, *, settle: Callable[[], Awaitable[SettlementReport]], wake_ups: WakeUps) -> None:
         self._settle = settle
         self._wake_ups = wake_ups
+        self._many_wait = asyncio.Event()
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Run until ``stopping`` is set; a batch under way is finished first."""
-        woken = self._wake_ups.subscribe(Channel.SETTLEMENT)
-        await work_until_stopped("settlement", self.work_once, woken=woken, stopping=stopping, poll_s=_POLL_S)
+        """Run until ``stopping`` is set; batches under way are finished first."""
+        async with asyncio.TaskGroup() as lanes:
+            for woken in (self._wake_ups.subscribe(Channel.SETTLEMENT), self._many_wait):
+                lanes.create_task(
+                    work_until_stopped("settlement", self.work_once, woken=woken, stopping=stopping, poll_s=_POLL_S)
+                )
 
     async def work_once(self) -> int:
         """Settle one batch and return how many orders were decided."""
         report = await self._settle()
+        if report.is_full:
+            self._many_wait.set()
         _tell(report)
         return len(report.completed) + len(report.refused)
 

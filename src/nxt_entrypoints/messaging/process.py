@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -32,6 +31,7 @@ from nxt_domain.messaging.use_cases.deliver_events import DeliverEvents
 from nxt_domain.messaging.webhooks import WebhookPolicy
 from nxt_domain.shared.ids import UlidFactory
 from nxt_domain.shared.wakeups import Channel
+from nxt_entrypoints.garbage import spare_what_stays
 from nxt_entrypoints.http.operations import Readiness
 from nxt_entrypoints.http.server import HttpServer
 from nxt_entrypoints.jobs.loops import sleep_until_woken
@@ -223,8 +223,7 @@ async def serve(settings: MessagingSettings, registry: CollectorRegistry) -> Non
     process = MessagingProcess(settings, registry)
     try:
         await process.open()
-        gc.collect()
-        gc.freeze()
+        spare_what_stays()
         await stop.wait()
         _log.info("stopping", module="messaging")
     finally:

@@ -27,6 +27,7 @@ from nxt_entrypoints.http.guards import Gate
 from nxt_entrypoints.http.rate_limit import ValkeyRateLimiter
 from nxt_entrypoints.roles.base import Process, registry
 from nxt_entrypoints.settings.roles import Role
+from nxt_entrypoints.settings.settings import Settings
 from nxt_entrypoints.wiring import metering, people
 
 
@@ -109,20 +110,38 @@ class ContainerServices:
 async def start_api(process: Process) -> None:
     """Open the API role in a process."""
     container, settings = process.container, process.settings
-    security = settings.artifact.security
-    gate = Gate(
+    gate = _gate(container, settings)
+    http = attrs.evolve(process.http_settings(), cors_origins=settings.artifact.security.cors_origins)
+    await _open_clients(process)
+    app = build_api(
+        ContainerServices(container),
+        gate=gate,
+        settings=http,
+        sockets=_sockets(container, settings, gate),
+        readiness=process.readiness(),
+        limiter=ValkeyRateLimiter(container.valkey(), http.limits),
+        registry=registry,
+        idempotency_keys=container.idempotency_keys(),
+    )
+    await process.listen(Role.API, app)
+
+
+def _gate(container: Container, settings: Settings) -> Gate:
+    return Gate(
         user=container.authenticate_user(),
         key=container.authenticate_key(),
         data=AuthenticateDataReader(container.authenticate_key()),
         ingress_key=settings.text_or_none("CHIRPSTACK_INGRESS_KEY"),
-        open_routes=frozenset(security.legacy_open_routes),
+        open_routes=frozenset(settings.artifact.security.legacy_open_routes),
     )
 
+
+def _sockets(container: Container, settings: Settings, gate: Gate) -> SocketServer:
     async def authenticate(token: str | None, key: str | None) -> Principal:
         return await gate.authenticate(token=token, key=key)
 
-    http = attrs.evolve(process.http_settings(), cors_origins=security.cors_origins)
-    sockets = SocketServer(
+    security = settings.artifact.security
+    return SocketServer(
         authenticate=authenticate,
         grid_owners=container.grid_owners(),
         clock=container.clock(),
@@ -130,6 +149,11 @@ async def start_api(process: Process) -> None:
         valkey_url=settings.valkey_url,
         origins=security.cors_origins,
     )
+
+
+async def _open_clients(process: Process) -> None:
+    """Open the series, and see to it that what this deployment reaches is closed with the process."""
+    container, settings = process.container, process.settings
     if settings.series_url:
         await container.series_pool().open(wait=False)
         process.on_close(container.series_pool().close)
@@ -144,14 +168,3 @@ async def start_api(process: Process) -> None:
         process.on_close(container.messaging_client().close)
     process.on_close(container.device_data_sink().close)
     process.on_close(container.background().finish)
-    app = build_api(
-        ContainerServices(container),
-        gate=gate,
-        settings=http,
-        sockets=sockets,
-        readiness=process.readiness(),
-        limiter=ValkeyRateLimiter(container.valkey(), http.limits),
-        registry=registry,
-        idempotency_keys=container.idempotency_keys(),
-    )
-    await process.listen(Role.API, app)

@@ -166,26 +166,26 @@ def _post_messages(process: Process) -> PostMessages | None:
 
 
 def _grid_news(process: Process) -> GridNews | None:
-    news = process.container.grid_news()
+    news = process.container.announcements().grid_news()
     if news is not None:
         process.on_close(news.close)
     return news
 
 
 def _tell_bot(process: Process) -> TellBot:
-    bot = process.container.top_up_bot()
+    bot = process.container.announcements().top_up_bot()
     if bot is None:
         _log.info("top-ups are not announced in chats")
     else:
         process.on_close(bot.close)
-    return process.container.tell_bot()
+    return process.container.announcements().tell_bot()
 
 
 def _payout_export(process: Process) -> ExportPayout:
-    export = process.container.accounting_export()
+    export = process.container.announcements().accounting_export()
     if export is not None:
         process.on_close(export.close)
-    return process.container.export_payout()
+    return process.container.announcements().export_payout()
 
 
 def _start_relay(process: Process, reports: ReportReceiver | None) -> None:
@@ -238,7 +238,7 @@ async def job_functions(process: Process) -> Mapping[str, JobFunction]:
         functions["reconcile-gateway-orders"] = container.reconcile_gateway_orders()
         functions["ledger-audit"] = partial(_audit_ledger, process)
         if process.settings.artifact.integrations.revenue_reports.enabled:
-            functions["revenue-report"] = container.report_revenue()
+            functions["revenue-report"] = container.reports().report_revenue()
     if process.settings.series_url:
         functions |= await _reports(process)
     return functions
@@ -259,9 +259,9 @@ async def _reports(process: Process) -> Mapping[str, JobFunction]:
     container, capabilities = process.container, process.settings.artifact.capabilities
     await container.series_pool().open(wait=False)
     process.on_close(container.series_pool().close)
-    found: dict[str, JobFunction] = {"lifeline": container.classify_lifelines()}
+    found: dict[str, JobFunction] = {"lifeline": container.reports().classify_lifelines()}
     if capabilities.payments.enabled:
-        found["generate-payouts"] = container.generate_payouts()
+        found["generate-payouts"] = container.reports().generate_payouts()
     return found
 
 

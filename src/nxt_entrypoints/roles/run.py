@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import time
@@ -12,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 
 from nxt_entrypoints.container import Container
+from nxt_entrypoints.garbage import spare_what_stays
 from nxt_entrypoints.roles.api import start_api
 from nxt_entrypoints.roles.base import Process
 from nxt_entrypoints.roles.hibernation import start_hibernated
@@ -46,18 +46,12 @@ async def serve(settings: Settings, roles: Sequence[Role], *, ready: Ready | Non
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, process.stopping.set)
         await _start(process, roles)
-        _spare_what_stays()
+        spare_what_stays()
         if ready is not None:
             ready({"pid": os.getpid(), "ports": {role.value: port for role, port in process.ports.items()}})
         await process.stopping.wait()
         _log.info("stopping", roles=[role.value for role in roles])
         await process.finish()
-
-
-def _spare_what_stays() -> None:
-    """Keep the collector from walking through modules, tables and routes again and again: a tenth of a second each."""
-    gc.collect()
-    gc.freeze()
 
 
 async def _start(process: Process, roles: Sequence[Role]) -> None:

@@ -22,8 +22,8 @@ from nxt_entrypoints.roles.base import Process, registry
 from nxt_entrypoints.roles.scheduled import start_calendar
 from nxt_entrypoints.settings.roles import Role
 from nxt_entrypoints.telemetry_api.app import build_telemetry
-from nxt_entrypoints.wiring import rates
 from nxt_entrypoints.wiring.plants import plant_monitor
+from nxt_entrypoints.wiring.reports import has_exchange_rates
 
 _RETENTION_RETRY_S = 60.0
 
@@ -112,11 +112,11 @@ def job_functions(process: Process, *, by_hand: bool = False) -> Mapping[str, Jo
     """
     found: dict[str, JobFunction] = {}
     if process.settings.artifact.capabilities.payments.enabled:
-        business = process.container.snapshot_business()
+        business = process.container.reports().snapshot_business()
         found["grid-business-1-d"] = business.again if by_hand else business
-    if rates.is_configured(process.settings):
-        process.on_close(process.container.exchange_rates().close)
-        snapshot = process.container.snapshot_rates()
+    if has_exchange_rates(process.settings):
+        process.on_close(process.container.reports().exchange_rates().close)
+        snapshot = process.container.reports().snapshot_rates()
         found["exchange-rate-snapshot"] = snapshot.again if by_hand else snapshot
     return found
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nxt_adapters.calin_api.v1 import CalinV1Intake
-from nxt_adapters.calin_api.v2 import CalinV2Intake
+from nxt_adapters.calin_api import DcuIntake
+from nxt_adapters.calin_api.v1 import PLUGIN_ID as CALIN_V1
+from nxt_adapters.calin_api.v2 import PLUGIN_ID as CALIN_V2
 from nxt_adapters.chirpstack import (
     DEFAULT_POLICY,
     ChirpStackApi,
@@ -19,6 +20,7 @@ from nxt_adapters.chirpstack import (
 from nxt_adapters.device_messaging import DeviceMessagingClient, DeviceMessagingSettings
 from nxt_adapters.nxt_sts import NxtStsSettings, NxtStsVendor
 from nxt_adapters.supabase.outbox import PostgresOutbox
+from nxt_adapters.supabase.session import TransactionSession
 from nxt_adapters.supabase.unit_of_work import MessagesOf
 from nxt_adapters.supabase.waiting_commands import PostgresWaitingCommands
 from nxt_domain.grids.model import CommunicationProtocol
@@ -79,7 +81,7 @@ def plugins(settings: Settings, chirpstack: ChirpStackApi | None, clouds: CalinC
 
 def intakes() -> Mapping[str, Intake]:
     """Know every plug-in that this version has, as far as enqueueing goes: for commands that send nothing."""
-    known: tuple[Intake, ...] = (ChirpStackIntake(), CalinV1Intake(), CalinV2Intake())
+    known: tuple[Intake, ...] = (ChirpStackIntake(), DcuIntake(CALIN_V1), DcuIntake(CALIN_V2))
     return {intake.plugin_id: intake for intake in known}
 
 
@@ -99,7 +101,7 @@ def remote_messages(
 ) -> RemoteDeviceMessages:
     """Open the adopter's side of the service in a transaction."""
     return RemoteDeviceMessages(
-        outbox=PostgresOutbox(connection),
+        outbox=PostgresOutbox(TransactionSession(connection)),
         waiting=PostgresWaitingCommands(connection),
         service=service,
         new_id=new_id,

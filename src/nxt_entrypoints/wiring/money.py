@@ -9,7 +9,7 @@ from nxt_adapters.timescale.daily_use import TimescaleDailyUse
 from nxt_adapters.timescale.plant_history import TimescalePlantHistory
 from nxt_adapters.timescale.pool import SeriesPool
 from nxt_domain.identity.ports import Accounts
-from nxt_domain.orders.ports import MerchantAccounts
+from nxt_domain.orders.gateway_ports import MerchantAccounts
 from nxt_domain.orders.use_cases.make_payout import ChangePayout, DraftPayout
 from nxt_domain.orders.use_cases.move_money import InitialiseOrder, PlaceOrder
 from nxt_domain.orders.use_cases.place_order import OrderPlacement

@@ -17,8 +17,8 @@ from nxt_adapters.paystack.accounts import PaystackAccounts
 from nxt_adapters.resilience import CallPolicy
 from nxt_adapters.supabase.merchant_keys import PostgresMerchantKeys
 from nxt_domain.orders.gateway import IncomingEvent
+from nxt_domain.orders.gateway_ports import MerchantAccounts
 from nxt_domain.orders.merchants import MerchantKeys, OrganizationCredentials
-from nxt_domain.orders.ports import MerchantAccounts
 from nxt_domain.shared.json import Json
 from nxt_domain.shared.secrets import SecretBox
 from nxt_entrypoints.api.webhook_secrets import WebhookGuard, WebhookProof, WebhookSecrets, is_secret_hash

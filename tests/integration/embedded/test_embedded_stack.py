@@ -103,9 +103,10 @@ async def mqtt_round_trip(port: int) -> None:
 async def test_writes_are_durable(tmp_path):
     """(R38) fsync and synchronous_commit stay on."""
     with DataDir(tmp_path / "d") as data:
-        server = EmbeddedPostgres(data)
+        server = EmbeddedPostgres(data, shared_buffers_mb=64)
         await server.start()
         try:
+            assert value(server.relational_url, "show shared_buffers") == "64MB"
             for name in ("fsync", "synchronous_commit", "full_page_writes"):
                 assert value(server.relational_url, f"show {name}") == "on"
             assert int(value(server.relational_url, "show max_connections")) >= 150

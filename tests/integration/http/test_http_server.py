@@ -47,7 +47,7 @@ async def test_patience_has_an_end() -> None:
             running = asyncio.create_task(session.get(f"http://127.0.0.1:{server.port}/endless"))
             await asyncio.sleep(0.1)
             started = asyncio.get_running_loop().time()
-        assert asyncio.get_running_loop().time() - started < 3
+        assert asyncio.get_running_loop().time() - started < 20
         with pytest.raises(aiohttp.ClientError):
             await running
 

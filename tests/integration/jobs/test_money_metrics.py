@@ -16,7 +16,7 @@ from tests.support.wired import wired
 
 from nxt_adapters.supabase.engine import create_engine
 from nxt_adapters.supabase.money_watch import PostgresMoneyWatch
-from nxt_domain.orders.ports import GatewayFailed
+from nxt_domain.orders.gateway_ports import GatewayFailed
 from nxt_domain.orders.use_cases.gateway_events import GatewayNotReached
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder
 from nxt_domain.orders.use_cases.verification import PaymentVerification

@@ -17,7 +17,7 @@ from tests.support.payments_world import SYSTEM_WALLET, PaymentsWorld
 from nxt_adapters.supabase.engine import create_engine
 from nxt_adapters.supabase.ledger_audit import PostgresLedgerAudit
 from nxt_domain.identity.model import MemberType, Principal
-from nxt_domain.orders.ports import GatewayFailed
+from nxt_domain.orders.gateway_ports import GatewayFailed
 from nxt_domain.orders.suspense import RefundState, Resolution, ResolutionState, SuspenseAction
 from nxt_domain.orders.use_cases.refund_suspense import RefundSuspense
 from nxt_domain.orders.use_cases.resolve_suspense import ResolveSuspense

@@ -10,8 +10,8 @@ from tests.support.payments_postgres import PostgresWorld
 from tests.support.payments_stores import STORES, open_world, settle_all
 from tests.support.payments_world import METER, SYSTEM_WALLET, PaymentsWorld
 
+from nxt_domain.orders.gateway_ports import GatewayFailed
 from nxt_domain.orders.notices import Contact
-from nxt_domain.orders.ports import GatewayFailed
 from nxt_domain.orders.states import FailureCode, OrderStatus
 from nxt_domain.orders.use_cases.ussd_purchase import ChargeByUssd, PlaceUssdOrder
 from nxt_domain.orders.ussd import UssdSession

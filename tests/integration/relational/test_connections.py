@@ -15,11 +15,12 @@ from tests.support.running_roles import quiet
 
 from nxt_adapters.supabase import engine as engine_module
 from nxt_adapters.supabase.engine import create_engine, for_reading
-from nxt_adapters.supabase.reads import Read, ReadPool
+from nxt_adapters.supabase.reads import ReadPool
 from nxt_adapters.supabase.session import TransactionSession
 from nxt_adapters.supabase.tables import banks
 from nxt_adapters.supabase.transaction import PostgresTransaction
 from nxt_adapters.supabase.unit_of_work import SupabaseReading
+from nxt_adapters.supabase.written import Read, insertion
 from nxt_domain.shared.errors import Unavailable
 
 BACKEND = text("select pg_backend_pid()")
@@ -97,7 +98,7 @@ async def test_reads_that_were_written_out_keep_their_plans_too(engine: AsyncEng
     for _ in range(5):
         async with reading(engine, pool) as tx:
             assert [await tx.session.rows(BANKS, {"wanted": wanted}) for wanted in (1, 2)] == held
-    assert await pool.rows(ROLE, {}) == [{"current_user": "nxt_app", "plans": 1}]
+    assert await pool.rows(ROLE, {}) == [("nxt_app", 1)]
 
 
 async def test_a_read_without_its_parameter_finds_nothing_out(pool: ReadPool) -> None:
@@ -171,3 +172,22 @@ async def test_a_long_silent_connection_is_asked_first(engine: AsyncEngine, monk
     monkeypatch.setattr(engine_module, "_LONG_IDLE_S", 0.0)
     await read(engine, BACKEND)
     assert len(asked) == 1
+
+
+async def test_a_column_that_a_migration_adds_disturbs_no_statement_at_work(
+    engine: AsyncEngine, relational_url: str
+) -> None:
+    """A newer version migrates while this one serves: what this one wrote out and prepared goes on working."""
+
+    async def add(bank_id: int) -> list[dict[str, object]]:
+        async with PostgresTransaction(engine) as tx:
+            bank = {"id": bank_id, "name": f"Bank {bank_id}", "external_id": str(bank_id)}
+            made = await tx.session.rows(*insertion("public.banks", [bank], returning=("id", "name")))
+            await tx.commit()
+            return made
+
+    for bank_id in range(1, 5):
+        await add(bank_id)  # the server keeps the plan from the second on
+    with psycopg.connect(relational_url, autocommit=True) as owner:
+        owner.execute("alter table public.banks add column motto text")
+    assert await add(5) == [{"id": 5, "name": "Bank 5"}]

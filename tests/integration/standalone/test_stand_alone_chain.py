@@ -126,7 +126,7 @@ async def test_while_the_service_is_away_nothing_is_lost(chain: Chain) -> None:
     tasks = await chain.village.claim()
     with pytest.raises(Unavailable):
         await chain.village.post(tasks)
-    await chain.village.outbox_queue.retry(tasks[0], error="UNAVAILABLE", delay=timedelta(0))
+    await chain.village.outbox_queue.retry([(tasks[0], timedelta(0))], error="UNAVAILABLE")
     with pytest.raises(Unavailable):
         async with chain.village.begin() as tx:
             await tx.messages.cancel([str(top_up.id)])

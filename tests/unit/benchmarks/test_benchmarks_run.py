@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
 from typing import Any
@@ -33,11 +34,15 @@ def figures(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_each_explains_itself(script: str) -> None:
-    done = run(script, "--help")
-    assert done.returncode == 0
-    assert f"python benchmarks/{script}" in done.stdout, "how to run it"
-    assert "--json" in done.stdout
+def test_each_explains_itself(script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """In this process: most of what the scripts import is here already."""
+    monkeypatch.setattr(sys, "argv", [str(FOLDER / script), "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(FOLDER / script), run_name="__main__")
+    assert not ended.value.code
+    told = capsys.readouterr().out
+    assert f"python benchmarks/{script}" in told, "how to run it"
+    assert "--json" in told
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -59,7 +64,7 @@ def test_settlement_beside_pgbench() -> None:
     assert figure["ours"] > 0
     assert figure["ratio"] == pytest.approx(figure["ours"] / figure["value"])
     assert [row[0] for row in document["tables"][0]["rows"]] == [figure["case"]]
-    assert document["notes"] == ["distinct meters: nxt ledger audit: 0 findings"]
+    assert document["notes"] == ["shared_buffers: 1024 MB", "distinct meters: nxt ledger audit: 0 findings"]
 
 
 @pytest.mark.nightly
@@ -71,7 +76,7 @@ def test_settlement_after_many_orders() -> None:
     beside = {f"after 300 orders, {workers} worker(s)": f"distinct meters, {workers} worker(s)" for workers in (1, 2)}
     assert {case: found[case]["beside"] for case in beside} == beside
     assert {"one agent, 1 worker(s)", "one agent, 2 worker(s)"} <= set(found)
-    assert all(note.endswith("0 findings") for note in document["notes"][1:])
+    assert [note.endswith("0 findings") for note in document["notes"]] == [False, False, True, True]
 
 
 @pytest.mark.nightly

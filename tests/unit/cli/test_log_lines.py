@@ -14,9 +14,13 @@ from nxt_entrypoints.logging import REDACTED, set_up_logging
 
 
 @pytest.fixture
-def lines():
+def out():
+    return io.StringIO()
+
+
+@pytest.fixture
+def lines(out):
     before = (logging.getLogger().handlers[:], logging.getLogger().level)
-    out = io.StringIO()
     set_up_logging("jobs", style="json", out=out, secrets=["flw-s3cret-key", "tiny"])
     yield lambda: [json.loads(line) for line in out.getvalue().splitlines()]
     structlog.reset_defaults()
@@ -42,6 +46,24 @@ def test_the_request_id_is_on_every_line_of_a_request(lines):
     inside, outside = lines()
     assert inside["request_id"] == "r-1"
     assert "request_id" not in outside
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"status": 200, "duration_ms": 1.5, "route": '/grids/{id} "\\\n', "account_id": None, "is_admin": True},
+        {"status": 2**70},
+        {"name": "Ọdẹ"},
+        {"name": "half a character \ud83d"},
+        {"nested": {"ids": [1, 2]}},
+    ],
+)
+def test_lines_look_alike_whatever_they_hold(out, lines, given):
+    """[AUTO-165] Letters beyond ASCII are escaped: no terminal and no pipe refuses a line."""
+    structlog.get_logger().info("x", **given)
+    (line,) = lines()
+    assert line.items() >= given.items()
+    assert out.getvalue() == json.dumps(line) + "\n"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from nxt_adapters.flutterwave.answers import read_refund, read_refunds, read_ussd_note
 from nxt_adapters.resilience import HttpReply
-from nxt_domain.orders.ports import ChargeRefused, GatewayFailed, GatewayRefusedCredentials, RefundRefused
+from nxt_domain.orders.gateway_ports import ChargeRefused, GatewayFailed, GatewayRefusedCredentials, RefundRefused
 from nxt_domain.orders.suspense import RefundState
 
 MADE: dict[str, Any] = {

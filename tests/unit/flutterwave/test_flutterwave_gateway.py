@@ -15,9 +15,9 @@ from nxt_adapters.flutterwave.accounts import FlutterwaveAccounts
 from nxt_adapters.flutterwave.gateway import DEFAULT_POLICY, FlutterwaveGateway
 from nxt_adapters.resilience import BreakerPolicy, CallPolicy, HttpCaller, RetryPolicy
 from nxt_domain.orders.gateway import PaymentState
+from nxt_domain.orders.gateway_ports import GatewayFailed, GatewayRefusedCredentials, UnknownPayment
 from nxt_domain.orders.merchants import MerchantKeys, OrganizationKeys
 from nxt_domain.orders.model import PaymentMethod
-from nxt_domain.orders.ports import GatewayFailed, GatewayRefusedCredentials, UnknownPayment
 from nxt_domain.shared.errors import Unavailable
 
 REFERENCE = "Sun_Power_Ltd+47001771477__2026-03-10T09:15:02.123Z"

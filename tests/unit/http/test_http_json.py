@@ -44,10 +44,10 @@ def test_numbers_are_read_from_their_text(text: bytes, value: object) -> None:
 @pytest.mark.parametrize("frame", [b"%s", b"[[%s]]", b'{"unknown": {"x": %s}}'])
 def test_a_number_too_long_to_hold_is_refused_before_any_arithmetic(text: bytes, frame: bytes) -> None:
     """[R12] Whatever field it stands in, and at no cost."""
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(MalformedJson):
         decode(frame % text)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 from tests.support.payments_memory import MemoryWorld
 
 from nxt_domain.orders.gateway import PaymentState
+from nxt_domain.orders.gateway_ports import GatewayFailed
 from nxt_domain.orders.model import Order
 from nxt_domain.orders.notices import Contact
-from nxt_domain.orders.ports import GatewayFailed
 from nxt_domain.orders.states import OrderStatus
 from nxt_domain.orders.use_cases.public_orders import CancelPublicOrder
 from nxt_domain.orders.use_cases.verify_order import VerificationFailed, VerifyOrder

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from nxt_adapters.paystack.answers import read_refund, read_refunds, read_to_dial, read_transaction
 from nxt_adapters.resilience import HttpReply
 from nxt_domain.orders.gateway import PaymentState
-from nxt_domain.orders.model import PaymentMethod
-from nxt_domain.orders.ports import (
+from nxt_domain.orders.gateway_ports import (
     ChargeRefused,
     GatewayFailed,
     GatewayRefusedCredentials,
     RefundRefused,
     UnknownPayment,
 )
+from nxt_domain.orders.model import PaymentMethod
 from nxt_domain.orders.suspense import RefundState
 
 PAID: dict[str, Any] = {

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from nxt_adapters.paystack.gateway import DEFAULT_POLICY, PaystackGateway
 from nxt_adapters.resilience import BreakerPolicy, CallPolicy, HttpCaller, RetryPolicy
-from nxt_domain.orders.ports import ChargeRefused, GatewayFailed, RefundRefused, UnknownPayment
+from nxt_domain.orders.gateway_ports import ChargeRefused, GatewayFailed, RefundRefused, UnknownPayment
 from nxt_domain.orders.ussd import UssdCharge
 from nxt_domain.shared.money import Currency
 

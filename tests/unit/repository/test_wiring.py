@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -42,6 +42,25 @@ async def test_every_use_case_of_the_api_can_begin_its_transaction(container: Co
     for area in areas:
         found.update(beginnings(getattr(services, area), seen))
     assert {"ReadGrids", "PlaceOrder", "InitialisePublicOrder"} <= found.keys(), "the walk sees use cases"
+    assert not_beginning(found) == {}, "in a container of an area: begin=begin, without providers.Object"
+
+
+async def test_so_can_what_the_calendar_and_the_relay_run(container: Container) -> None:
+    reports, announcements = container.reports(), container.announcements()
+    used = [
+        reports.classify_lifelines(),
+        reports.generate_payouts(),
+        reports.report_revenue(),
+        reports.snapshot_business(),
+        announcements.export_payout(),
+        announcements.tell_bot(),
+    ]
+    found = dict(pair for thing in used for pair in beginnings(thing, set()))
+    assert {"GeneratePayouts", "DraftPayout", "TellPayouts", "TellBot"} <= found.keys(), "the walk sees use cases"
+    assert not_beginning(found) == {}
+
+
+def not_beginning(found: Mapping[str, Any]) -> Mapping[str, type]:
+    """Find the use cases whose transactions are none."""
     opened = {name: type(begin()) for name, begin in found.items()}
-    wrong = {name: kind for name, kind in opened.items() if not hasattr(kind, "__aenter__")}
-    assert wrong == {}, "in a container of an area: begin=begin, without providers.Object"
+    return {name: kind for name, kind in opened.items() if not hasattr(kind, "__aenter__")}

@@ -182,7 +182,7 @@ async def test_the_wait_that_a_peer_asks_for_is_kept_but_bounded() -> None:
     peer = Peer(HttpFailed("busy", status=503, retry_after_s=3600), "done")
     started = asyncio.get_running_loop().time()
     assert await guard.call("op", peer, repeatable=True) == "done"
-    assert 0.08 <= asyncio.get_running_loop().time() - started < 1
+    assert 0.08 <= asyncio.get_running_loop().time() - started < 10
 
 
 async def test_a_defect_of_ours_passes_unchanged_and_says_nothing_about_the_peer() -> None:

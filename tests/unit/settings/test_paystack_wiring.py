@@ -11,7 +11,7 @@ from settings_samples import BASE, FLUTTERWAVE, SPLIT, capabilities
 from nxt_adapters.flutterwave.accounts import FlutterwaveAccounts
 from nxt_adapters.paystack.accounts import PaystackAccounts
 from nxt_adapters.paystack.events import sign
-from nxt_domain.orders.ports import UnknownPayment
+from nxt_domain.orders.gateway_ports import UnknownPayment
 from nxt_domain.shared.errors import InvalidInput, NotFound, Unavailable
 from nxt_entrypoints.api.webhook_secrets import WebhookProof
 from nxt_entrypoints.checkup.vendors import live

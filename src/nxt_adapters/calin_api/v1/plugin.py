@@ -4,31 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nxt_adapters.calin_api.commands import SUPPORTED_COMMANDS, dcu_queue
+from nxt_adapters.calin_api.commands import DcuIntake
 from nxt_adapters.calin_api.errors import CalinApiFailed, poll_failure, send_failure
 from nxt_adapters.calin_api.v1.answers import interpret
 from nxt_adapters.calin_api.v1.client import CalinV1Client, credentials
 from nxt_adapters.calin_api.v1.settings import PLUGIN_ID
 from nxt_adapters.calin_api.v1.tasks import poll_path, task_number, task_of
-from nxt_domain.messaging.model import CommandType, DeviceEvent, DeviceMessage, NewMessage
+from nxt_domain.messaging.model import DeviceEvent, DeviceMessage
 
 
-class CalinV1Intake:
-    """Implements ``Intake``: enough to enqueue, without a client."""
-
-    plugin_id: str = PLUGIN_ID
-    supported_commands: frozenset[CommandType] = SUPPORTED_COMMANDS
-
-    def ready_queue(self, message: NewMessage) -> str:
-        """Name the DCU, which is the bottleneck [DM-23].
-
-        Raises:
-            InvalidInput: The message names none [DM-24].
-        """
-        return dcu_queue(PLUGIN_ID, message)
-
-
-class CalinV1Meters(CalinV1Intake):
+class CalinV1Meters(DcuIntake):
     """Implements ``PullPlugin`` over the service of the first generation. Safe for many tasks of one event loop.
 
     Args:
@@ -36,6 +21,7 @@ class CalinV1Meters(CalinV1Intake):
     """
 
     def __init__(self, client: CalinV1Client) -> None:
+        super().__init__(PLUGIN_ID)
         self._client = client
 
     async def send(self, message: DeviceMessage) -> str:

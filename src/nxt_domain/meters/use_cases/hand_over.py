@@ -20,8 +20,10 @@ from nxt_domain.meters.ports import MetersTransaction
 from nxt_domain.shared.alerts import alert
 from nxt_domain.shared.errors import DomainError, InvalidInput, Unprocessable
 from nxt_domain.shared.json import Json, JsonObject
+from nxt_domain.shared.outbox import OutboxTask
 
 _Pair = tuple[Interaction, Meter]
+_Refusal = tuple[Interaction, DomainError]
 
 
 async def hand_over(tx: MetersTransaction, pairs: Iterable[_Pair], now: datetime) -> Sequence[Interaction]:
@@ -39,37 +41,45 @@ async def hand_over(tx: MetersTransaction, pairs: Iterable[_Pair], now: datetime
         Those refused, as stored; telling dashboards of them is up to the caller.
     """
     ordered = sorted(pairs, key=lambda pair: pair[0].id)
-    if not ordered:
-        return ()
+    return await end_refused(tx, await _enqueue(tx, ordered), now) if ordered else ()
+
+
+async def _enqueue(tx: MetersTransaction, pairs: Sequence[_Pair]) -> Sequence[_Refusal]:
+    """Enqueue what the layer takes, and return the rest."""
     try:
-        await tx.messages.enqueue([message for pair in ordered for message in messages_of(*pair)])
-    except (InvalidInput, Unprocessable) as refusal:
-        if len(ordered) > 1:
-            # Nothing was stored. Rare: who is refused is found by trying each alone.
-            return [refused for pair in ordered for refused in await hand_over(tx, [pair], now)]
-        return [await refused_hand_over(tx, ordered[0][0], refusal, now)]
+        await tx.messages.enqueue([message for pair in pairs for message in messages_of(*pair)])
+    except (InvalidInput, Unprocessable) as why:
+        if len(pairs) == 1:
+            return [(pairs[0][0], why)]
+        # Nothing was stored. Rare: who is refused is found by trying each alone.
+        return [refusal for pair in pairs for refusal in await _enqueue(tx, [pair])]
     return ()
 
 
-async def refused_hand_over(
-    tx: MetersTransaction, interaction: Interaction, why: DomainError, now: datetime
-) -> Interaction:
-    """End an interaction that the delivery layer does not take [MET-80, DM-176]; a paid one alerts people."""
+async def end_refused(tx: MetersTransaction, refusals: Sequence[_Refusal], now: datetime) -> Sequence[Interaction]:
+    """End interactions that the delivery layer does not take [MET-80, DM-176]; a paid one alerts people."""
+    ended = [_refused(interaction, why, now) for interaction, why in refusals]
+    await tx.interactions.save(ended)
+    await tx.outbox.add([_undeliverable(top_up, now) for top_up in ended if top_up.order_id is not None])
+    return ended
+
+
+def _refused(interaction: Interaction, why: DomainError, now: datetime) -> Interaction:
     record = InteractionFailure(
         timestamp=now, status=interaction.status, reason=why.message, code=why.code, is_final=True
     )
-    failed = interaction.moved_to(
+    return interaction.moved_to(
         InteractionStatus.FAILED,
         resolution=Resolution.DELIVERY_FAILED,
         delivery_failures=prepended([record], interaction.delivery_failures),
         updated_at=now,
     )
-    await tx.interactions.save([failed])
-    if failed.order_id is not None:
-        text = "A paid top-up can't be delivered; its token stays valid for manual entry"
-        facts = {"interaction_id": failed.id, "order_id": failed.order_id, "meter_id": failed.meter_id}
-        await tx.outbox.add([alert("TOP_UP_FAILED", f"interaction:{failed.id}", text, at=now, facts=facts)])
-    return failed
+
+
+def _undeliverable(top_up: Interaction, now: datetime) -> OutboxTask:
+    text = "A paid top-up can't be delivered; its token stays valid for manual entry"
+    facts = {"interaction_id": top_up.id, "order_id": top_up.order_id, "meter_id": top_up.meter_id}
+    return alert("TOP_UP_FAILED", f"interaction:{top_up.id}", text, at=now, facts=facts)
 
 
 def messages_of(interaction: Interaction, meter: Meter) -> Sequence[NewMessage]:

@@ -9,7 +9,7 @@ from nxt_domain.messaging.remote import MessagingService, PostedCommand
 from nxt_domain.meters.model import Interaction
 from nxt_domain.meters.news import Operation, socket_event
 from nxt_domain.meters.ports import MetersTransaction
-from nxt_domain.meters.use_cases.hand_over import refused_hand_over
+from nxt_domain.meters.use_cases.hand_over import end_refused
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.errors import DomainError, InvalidInput, Unprocessable
 from nxt_domain.shared.json import Json, JsonObject
@@ -78,11 +78,8 @@ class PostMessages:
             meter_of = await tx.interactions.meters_of(_keys(refused))
             meters = await tx.meters.lock(set(meter_of.values()))
             locked = await tx.interactions.lock(_keys(refused))
-            ended = [
-                await refused_hand_over(tx, interaction, refused[number], now)
-                for number, interaction in sorted(locked.items())
-                if not interaction.status.is_final
-            ]
+            waiting = [one for _, one in sorted(locked.items()) if not one.status.is_final]
+            ended = await end_refused(tx, [(one, refused[one.id]) for one in waiting], now)
             known = [failed for failed in ended if failed.meter_id in meters]
             news = (socket_event(Operation.UPDATE, failed, meters[failed.meter_id]) for failed in known)
             await tx.outbox.add([task for task in news if task is not None])

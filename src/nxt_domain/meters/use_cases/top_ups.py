@@ -88,6 +88,8 @@ class TopUpCommands:
     def __init__(self, *, clock: Clock, makers: TokenMakers, nonce: Callable[[], int] = random_nonce) -> None:
         self._clock = clock
         self._makers = makers
+        # Who works in this process is found out once: asking a protocol costs as much as half a token.
+        self._local = {protocol: maker for protocol, maker in makers.items() if isinstance(maker, LocalTokenMaker)}
         self._nonce = nonce
 
     async def create_for_orders(self, tx: MetersTransaction, requests: Sequence[TopUpRequest]) -> None:
@@ -159,8 +161,8 @@ class TopUpCommands:
     def _local_token(self, draft: _Draft, now: datetime) -> str | None:
         """Make the token here if that is possible; a refusal is the task's business, not the payment's [R2]."""
         protocol = draft.meter.communication_protocol
-        maker = None if protocol is None else self._makers.get(protocol)
-        if not isinstance(maker, LocalTokenMaker):
+        maker = None if protocol is None else self._local.get(protocol)
+        if maker is None:
             return None
         try:
             refuse_far_ahead(draft.issued_at, now)

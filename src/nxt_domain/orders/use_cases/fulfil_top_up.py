@@ -13,7 +13,8 @@ from nxt_domain.meters.use_cases.complete_top_up import CompleteTopUp
 from nxt_domain.meters.use_cases.top_ups import TopUpRequest
 from nxt_domain.orders.amounts import sellable_energy
 from nxt_domain.orders.model import Order
-from nxt_domain.orders.ports import Orders, TopUps
+from nxt_domain.orders.ports import Orders
+from nxt_domain.orders.settlement_ports import TopUps
 from nxt_domain.orders.states import OrderStatus
 from nxt_domain.shared.alerts import alert
 from nxt_domain.shared.clock import Clock

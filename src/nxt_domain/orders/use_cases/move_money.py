@@ -13,8 +13,9 @@ from nxt_domain.identity.model import Principal
 from nxt_domain.identity.rules import actor_of
 from nxt_domain.orders.amounts import check_amount
 from nxt_domain.orders.authority import author_of, require_sender
+from nxt_domain.orders.gateway_ports import MerchantAccounts
 from nxt_domain.orders.model import Order, PaymentChannel
-from nxt_domain.orders.ports import MerchantAccounts, OrdersTransaction, ReferenceTaken
+from nxt_domain.orders.ports import OrdersTransaction, ReferenceTaken
 from nxt_domain.orders.references import is_storable, reference_taken
 from nxt_domain.orders.use_cases.place_order import OrderDraft, OrderPlacement
 from nxt_domain.shared.audit import Act, AuditedTransaction, Subjects

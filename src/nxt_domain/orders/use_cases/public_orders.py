@@ -9,8 +9,9 @@ from decimal import Decimal
 import attrs
 
 from nxt_domain.orders.amounts import check_amount
+from nxt_domain.orders.gateway_ports import MerchantAccounts
 from nxt_domain.orders.model import Order, PaymentChannel
-from nxt_domain.orders.ports import MerchantAccounts, MeterForSale, OrdersTransaction, PublicView, ReferenceTaken
+from nxt_domain.orders.ports import MeterForSale, OrdersTransaction, PublicView, ReferenceTaken
 from nxt_domain.orders.references import is_storable, payment_reference, reference_taken
 from nxt_domain.orders.states import OrderStatus, TransitionRefused
 from nxt_domain.orders.use_cases.place_order import OrderDraft, OrderPlacement

@@ -8,9 +8,10 @@ from datetime import timedelta
 
 import attrs
 
-from nxt_domain.orders.gateway import TIME_TO_PAY, Verdict
+from nxt_domain.orders.gateway import TIME_TO_PAY, Charge, Verdict
+from nxt_domain.orders.model import Order
 from nxt_domain.orders.ports import OrdersTransaction
-from nxt_domain.orders.use_cases.verification import PaymentVerification, charge_of
+from nxt_domain.orders.use_cases.verification import PaymentVerification
 from nxt_domain.shared.clock import Clock
 
 _PER_RUN = 200
@@ -58,25 +59,29 @@ class ReconcileGatewayOrders:
         Raises:
             Unavailable: The database can't be reached.
         """
-        async with self._begin() as tx:
-            due = await tx.charges.due(self._clock.now(), _PER_RUN)
+        due = await self._due()
         limit = asyncio.Semaphore(_IN_PARALLEL)
-        outcomes = await asyncio.gather(*(self._verify(order_id, limit) for order_id in due), return_exceptions=True)
+        outcomes = await asyncio.gather(*(self._verify(*one, limit) for one in due), return_exceptions=True)
         timed_out = await self._time_out()
         return Reconciliation(
             asked=len(due),
             found=sum(outcome is Verdict.PAID for outcome in outcomes),
             timed_out=timed_out,
-            errors=[(i, outcome) for i, outcome in zip(due, outcomes, strict=True) if isinstance(outcome, Exception)],
+            errors=[
+                (order.id, outcome)
+                for (order, _), outcome in zip(due, outcomes, strict=True)
+                if isinstance(outcome, Exception)
+            ],
         )
 
-    async def _verify(self, order_id: int, limit: asyncio.Semaphore) -> Verdict | None:
+    async def _due(self) -> Sequence[tuple[Order, Charge]]:
+        async with self._begin() as tx:
+            due = await tx.charges.due(self._clock.now(), _PER_RUN)
+            orders, charges = await tx.orders.read(due), await tx.charges.find_all(due)
+        return [(orders[order_id], charges[order_id]) for order_id in due]
+
+    async def _verify(self, order: Order, charge: Charge, limit: asyncio.Semaphore) -> Verdict:
         async with limit:
-            async with self._begin() as tx:
-                order = await tx.orders.find(order_id=order_id)
-                charge = None if order is None else charge_of(order, await tx.charges.find(order_id))
-            if order is None or charge is None:
-                return None
             return (await self._verification.by_reference(order, charge)).verdict
 
     async def _time_out(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from nxt_domain.orders.ports import MerchantAccounts, PaymentGateway, RefundRefused
+from nxt_domain.orders.gateway_ports import MerchantAccounts, PaymentGateway, RefundRefused
 from nxt_domain.orders.suspense import (
     Refund,
     RefundState,

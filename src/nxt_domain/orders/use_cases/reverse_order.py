@@ -13,8 +13,9 @@ from nxt_domain.meters.ports import MetersTransaction
 from nxt_domain.meters.use_cases.withdraw_top_up import withdraw_top_up
 from nxt_domain.orders.authority import require_platform_finance
 from nxt_domain.orders.model import ActorType, Order
-from nxt_domain.orders.ports import OrdersTransaction, Settlements
+from nxt_domain.orders.ports import OrdersTransaction
 from nxt_domain.orders.settlement import PaidFee
+from nxt_domain.orders.settlement_ports import Settlements
 from nxt_domain.orders.states import OrderStatus
 from nxt_domain.shared.audit import Act, AuditedTransaction, Subjects
 from nxt_domain.shared.clock import Clock

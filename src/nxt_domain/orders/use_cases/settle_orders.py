@@ -7,7 +7,6 @@ from typing import Generic, TypeVar
 
 import attrs
 
-from nxt_domain.orders.ports import SettlementTransaction, TopUps
 from nxt_domain.orders.settlement import (
     FAILURES_BEFORE_WAITING,
     Balances,
@@ -16,6 +15,7 @@ from nxt_domain.orders.settlement import (
     settle,
     waiting_time,
 )
+from nxt_domain.orders.settlement_ports import SettlementTransaction, TopUps
 from nxt_domain.orders.states import OrderStatus
 from nxt_domain.shared.alerts import alert
 from nxt_domain.shared.clock import Clock
@@ -33,12 +33,14 @@ class SettlementReport:
         refused: Orders refused, e.g. for lack of balance.
         errors: Technical failures by order id; those orders stay ``PENDING``.
         batch_error: Why the batch as a whole failed and was repeated order by order.
+        is_full: Whether the batch held as many orders as one may: more are likely to wait.
     """
 
     completed: Sequence[int] = ()
     refused: Sequence[int] = ()
     errors: Sequence[tuple[int, Exception]] = ()
     batch_error: Exception | None = None
+    is_full: bool = False
 
     @property
     def found_work(self) -> bool:
@@ -89,7 +91,7 @@ class SettleOrders(Generic[TxT]):
                 raise
             report = await self._one_by_one(claimed)
             return attrs.evolve(report, batch_error=error)
-        return _report(settlements)
+        return attrs.evolve(_report(settlements), is_full=len(claimed) >= self._batch_size)
 
     async def _one_by_one(self, order_ids: Sequence[int]) -> SettlementReport:
         settlements: list[Settlement] = []

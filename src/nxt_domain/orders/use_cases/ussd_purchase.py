@@ -7,15 +7,15 @@ from typing import Protocol
 
 from nxt_domain.orders import notices
 from nxt_domain.orders.gateway import Charge
-from nxt_domain.orders.model import Order, PaymentChannel
-from nxt_domain.orders.ports import (
+from nxt_domain.orders.gateway_ports import (
     ChargeRefused,
     GatewayFailed,
     MerchantAccounts,
-    OrdersTransaction,
     PaymentGateway,
     UnknownPayment,
 )
+from nxt_domain.orders.model import Order, PaymentChannel
+from nxt_domain.orders.ports import OrdersTransaction
 from nxt_domain.orders.states import OrderStatus
 from nxt_domain.orders.use_cases.place_order import OrderDraft, OrderPlacement
 from nxt_domain.orders.ussd import UssdCharge, UssdSession, UssdSessions, asked_once_more, charge_task

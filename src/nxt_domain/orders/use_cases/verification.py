@@ -12,14 +12,9 @@ import attrs
 
 from nxt_domain.orders import notices
 from nxt_domain.orders.gateway import Charge, GatewayTransaction, Verdict, judge, mismatch, next_verification
+from nxt_domain.orders.gateway_ports import GatewayFailed, MerchantAccounts, UnknownPayment
 from nxt_domain.orders.model import Order
-from nxt_domain.orders.ports import (
-    GatewayFailed,
-    GatewayKey,
-    MerchantAccounts,
-    OrdersTransaction,
-    UnknownPayment,
-)
+from nxt_domain.orders.ports import GatewayKey, OrdersTransaction
 from nxt_domain.shared.alerts import alert
 from nxt_domain.shared.clock import Clock
 from nxt_domain.shared.errors import NotFound, Unavailable
@@ -259,7 +254,7 @@ class PaymentVerification:
             await self._book_and_alert(tx, judged)
             changed = [result for _, result in after if result.order is not orders[result.order.id]]
             await tx.orders.save([result.order for result in changed])
-            await self._tell(tx, changed)
+            await _tell_refused(tx, [result.order for result in changed if result.verdict is Verdict.REFUSED])
             await tx.charges.save(noted)
             await tx.commit()
         for answered, result in after:
@@ -279,15 +274,6 @@ class PaymentVerification:
         now = self._clock.now()
         told = [each.alert(now) for each in judged if each.key not in known]
         await tx.outbox.add([task for task in told if task is not None])
-
-    async def _tell(self, tx: OrdersTransaction, results: Sequence[Verification]) -> None:
-        for result in results:
-            if result.verdict is not Verdict.REFUSED or result.order.ussd_session_id is None:
-                continue
-            contact = await tx.orders.session_contact(result.order.ussd_session_id)
-            notice = None if contact is None else notices.bank_refused(result.order, contact)
-            if notice is not None:
-                await tx.notices.add([notice])
 
 
 def _answered_with(order: Order, answer: GatewayTransaction, verdict: Verdict, *, is_late: bool) -> Verification:
@@ -340,6 +326,16 @@ async def _locked(tx: OrdersTransaction, order_ids: Collection[int]) -> Mapping[
         if order_id not in orders:
             raise NotFound(f"Order with id {order_id} not found", code="ORDER_UNKNOWN")
     return orders
+
+
+async def _tell_refused(tx: OrdersTransaction, orders: Sequence[Order]) -> None:
+    """Tell the callers whose purchases by phone a bank refused [PAY-78]."""
+    callers = {order.ussd_session_id: order for order in orders if order.ussd_session_id is not None}
+    if not callers:
+        return
+    contacts = await tx.orders.session_contacts(callers)
+    told = [notices.bank_refused(callers[session_id], contact) for session_id, contact in contacts.items()]
+    await tx.notices.add([notice for notice in told if notice is not None])
 
 
 def _after(order: Order, verdict: Verdict, answer: GatewayTransaction) -> Order:

@@ -23,6 +23,7 @@ P: Final = (
 _ROUNDS: Final = 16
 _ALL: Final = (1 << 64) - 1
 _SAME: Final = tuple(range(16))
+_NAMED_BY: Final = bytes((octet >> 7) << 1 | octet >> 3 & 1 for octet in range(256))
 
 _Table = tuple[int, ...]
 _Round = tuple[_Table, _Table, _Table, _Table, _Table, _Table, _Table, _Table]
@@ -59,7 +60,8 @@ class StandardTransfer:
         return _through(self._backward, block)
 
     def _round_keys(self) -> Sequence[int]:
-        return [_rotated_left(self._working_key, number) for number in range(_ROUNDS)]
+        twice = self._working_key << 64 | self._working_key
+        return [twice >> 64 - places & _ALL for places in range(_ROUNDS)]
 
 
 def _through(rounds: Sequence[_Round], block: int) -> int:
@@ -70,12 +72,13 @@ def _through(rounds: Sequence[_Round], block: int) -> int:
 
 
 def _chosen(tables: Sequence[Sequence[_Table]], round_key: int) -> _Round:
-    """Take, for each octet from the highest, the table that the key's bits 3 and 7 of that octet name."""
-    t7, t6, t5, t4, t3, t2, t1, t0 = (
-        tables[place][(octet >> 7) << 1 | octet >> 3 & 1]
-        for place, octet in zip(range(7, -1, -1), round_key.to_bytes(8, "big"), strict=True)
-    )
-    return t7, t6, t5, t4, t3, t2, t1, t0
+    """Take, for each octet from the highest, the table that the key's bits 3 and 7 of that octet name.
+
+    Most ciphers encrypt one block of one meter, so this is most of their work: it is written out.
+    """
+    k7, k6, k5, k4, k3, k2, k1, k0 = round_key.to_bytes(8, "big").translate(_NAMED_BY)
+    t0, t1, t2, t3, t4, t5, t6, t7 = tables
+    return t7[k7], t6[k6], t5[k5], t4[k4], t3[k3], t2[k2], t1[k1], t0[k0]
 
 
 def _tables(boxes: tuple[Sequence[int], Sequence[int]], permutation: Sequence[int]) -> Sequence[Sequence[_Table]]:

@@ -1,6 +1,6 @@
 """The service of the second generation: login, tasks, polls, tokens and the registry over HTTP [DM 12]."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -84,13 +84,11 @@ class CalinV2:
             vendor_prefixes=("/API/", "/api/"),
             server_error=lambda: RefusedError(500, {"code": 500, "reason": "internal error", "result": None}),
         )
-        kinds: dict[str, Begin] = {
-            "Reading": self._reading,
-            "Control": self._switching,
-            "Setting": self._setting,
-            "Token": self._token,
-        }
-        routes = [
+        self.http.app.add_routes([*self._routes(), *self._task_routes(), *self.side.routes()])
+
+    def _routes(self) -> list[web.RouteDef]:
+        """List the operator's routes, and those of the vendor that answer at once."""
+        return [
             web.get("/meters", self._list),
             web.get("/meters/{number}", self._show),
             web.post("/revoke", self._revoke),
@@ -100,13 +98,20 @@ class CalinV2:
             self._vendor("/api/concentratorFile/delete", self._delete_assignment),
             self._vendor("/api/concentrator/updateStatusFile", self._update_concentrator),
             self._vendor("/api/account/delete", self._delete_account),
-            *self.side.routes(),
+            *(self._vendor(f"/API/Token/{kind}/Generate", self._generating(kind)) for kind in _VENDING),
         ]
+
+    def _task_routes(self) -> Iterator[web.RouteDef]:
+        """List the routes of tasks, which are created and then polled."""
+        kinds: dict[str, Begin] = {
+            "Reading": self._reading,
+            "Control": self._switching,
+            "Setting": self._setting,
+            "Token": self._token,
+        }
         for kind, begin in kinds.items():
-            routes.append(self._vendor(f"/API/RemoteMeterTask/Create{kind}Task", self._creating(kind, begin)))
-            routes.append(self._vendor(f"/API/RemoteMeterTask/Get{kind}Task", self._polling(kind)))
-        routes.extend(self._vendor(f"/API/Token/{kind}/Generate", self._generating(kind)) for kind in _VENDING)
-        self.http.app.add_routes(routes)
+            yield self._vendor(f"/API/RemoteMeterTask/Create{kind}Task", self._creating(kind, begin))
+            yield self._vendor(f"/API/RemoteMeterTask/Get{kind}Task", self._polling(kind))
 
     async def start(self) -> None:
         """Open the listener."""
