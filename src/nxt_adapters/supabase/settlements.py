@@ -100,7 +100,8 @@ _RECORD_ORDERS = text(
     where o.id = s.id and o.order_status = 'PENDING'
     """
 )
-# The tenant is that of the order, as the table's trigger would find it, row by row.
+# The tenant is that of the order, as the table's trigger would find it, row by row. Both kinds of entries are named for
+# the sake of the index, which holds no others: of a parameter the server's plan can't know.
 _RECORD_MOVEMENTS = text(
     """
     insert into public.transactions (
@@ -109,12 +110,13 @@ _RECORD_MOVEMENTS = text(
         case account.account_class when 'WALLET' then p.balance_before else -1 end,
         case account.account_class when 'WALLET' then p.balance_after else -1 end,
         account.wallet_id, entry.order_id, o.rls_organization_id
-    from internal.ledger_entries entry
-    join public.orders o on o.id = entry.order_id
+    from unnest(cast(:order_ids as int[])) as moved (order_id)
+    join public.orders o on o.id = moved.order_id
+    join internal.ledger_entries entry on entry.order_id = moved.order_id
+        and entry.entry_type = cast(:entry_type as ledger_entry_type_enum)
+        and entry.entry_type in ('ORDER_SETTLEMENT', 'ORDER_REVERSAL')
     join internal.ledger_postings p on p.entry_id = entry.id
     join internal.ledger_accounts account on account.id = p.account_id
-    where entry.order_id = any(cast(:order_ids as int[]))
-        and entry.entry_type = cast(:entry_type as ledger_entry_type_enum)
     order by entry.order_id, p.amount desc
     """
 )
