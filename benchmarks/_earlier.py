@@ -186,7 +186,7 @@ def settle_down(url: str) -> None:
 
 
 def put_away(url: str) -> None:
-    """Let everything that settlement caused be done, as engines and relays would."""
+    """Let everything that settlement caused be done, as engines and relays would; see ``settle_down``."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("truncate messaging.device_messages, internal.outbox_tasks cascade")
         connection.execute(
@@ -197,3 +197,4 @@ def put_away(url: str) -> None:
             "update notifications set notification_status = 'SUCCESSFUL' where notification_status = 'PENDING'"
         )
         connection.execute("select internal.refresh_hot_balances()")
+    settle_down(url)

@@ -144,10 +144,12 @@ async def measure(plan: Plan, peer: Pgbench) -> Report:
     """Measure on empty tables and on full ones in turn, and let the peer run."""
     async with migrated_stack(shared_buffers_mb=_SHARED_BUFFERS_MB) as stack, AsyncExitStack() as villages:
         towns = [Town(stack, await villages.enter_async_context(open_village(stack, plan.orders)))]
+        await towns[0].begin()
         notes = [f"shared_buffers: {_SHARED_BUFFERS_MB} MB"]
         if plan.earlier > 0:
             url = await another_database(stack, "nxt_aged")
             aged = Town(stack, await villages.enter_async_context(open_village(stack, plan.orders, url)), plan.earlier)
+            await aged.begin()
             notes.append(f"{plan.earlier:,} earlier orders were written in {await aged.grow_old():.0f} s")
             towns.append(aged)
         measured: dict[str, list[Outcome]] = defaultdict(list)
@@ -208,11 +210,14 @@ class Town:
         """What its figures are called."""
         return f"after {self._earlier:,} orders" if self._earlier else "distinct meters"
 
-    async def grow_old(self) -> float:
-        """Write the earlier orders; return the seconds that it took."""
+    async def begin(self) -> None:
+        """Settle one order of each meter: plans that are made for empty tables read all there is, row by row."""
         await self._place(self._all(), _AMOUNT)
         await self._settle_here()
         await asyncio.to_thread(put_away, self.url)
+
+    async def grow_old(self) -> float:
+        """Write the earlier orders; return the seconds that it took."""
         load = partial(load_earlier, sender_wallet_id=BASELINE.banking_system_wallet_id)
         with relaxed(self.url):
             return await asyncio.to_thread(load, self.url, self._earlier)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 import attrs
 
@@ -178,7 +179,7 @@ class Order:
             TransitionRefused: No payment is awaited.
         """
         step = states.PAID_LATE if self.is_late else states.PAID
-        return attrs.evolve(self._step(step), payment_method=method)
+        return self._step(step, payment_method=method)
 
     def refuse(self) -> Order:
         """Note the bank's final refusal (T5).
@@ -234,8 +235,7 @@ class Order:
         Raises:
             TransitionRefused: It is not ready to settle.
         """
-        settled = self._step(states.SETTLED)
-        return attrs.evolve(settled, settled_at=at, tariff=tariff or NO_TARIFF, tariff_type=tariff_type)
+        return self._step(states.SETTLED, settled_at=at, tariff=tariff or NO_TARIFF, tariff_type=tariff_type)
 
     def refuse_settlement(self, code: FailureCode, message: str) -> Order:
         """Note that settlement is refused (T10).
@@ -253,10 +253,10 @@ class Order:
         """
         return self._step(states.SET_ASIDE)
 
-    def _step(self, step: Transition) -> Order:
+    def _step(self, step: Transition, **facts: Any) -> Order:  # noqa: ANN401 - values of any attribute
         if not step.allows(self.status, self.failure_code):
             raise TransitionRefused(f"order {self.id} is {self.status}, so {step.number} can't happen")
-        return attrs.evolve(self, status=step.target, failure_code=None, failure_message=None)
+        return attrs.evolve(self, **{"status": step.target, "failure_code": None, "failure_message": None} | facts)
 
     def _fail(self, step: Transition, code: FailureCode, message: str) -> Order:
-        return attrs.evolve(self._step(step), failure_code=code.value, failure_message=message)
+        return self._step(step, failure_code=code.value, failure_message=message)

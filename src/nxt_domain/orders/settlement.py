@@ -198,13 +198,13 @@ def settle(item: SettlingOrder, balances: Balances, at: datetime) -> Settlement:
         at: Time of settlement.
     """
     tariff = tariff_of_meter(item.meter.tariffs) if item.meter else None
-    refusal = _refusal(item, balances, tariff)
+    accounts, source = item.accounts(), item.source
+    refusal = _refusal(item, accounts, balances, tariff)
     if refusal is not None:
         return _refused(item, balances, refusal)
-    receiver_account, _ = item.accounts()
-    source = item.source
     if source is None:
         raise AssertionError("an order without sender is refused")
+    receiver_account, _ = accounts
     entry = settlement_entry(
         order_id=item.order.id,
         source=source,
@@ -237,12 +237,14 @@ def _is_sound(item: SettlingOrder) -> bool:
     return sender.currency is item.order.currency and receiver.currency is item.order.currency
 
 
-def _refusal(item: SettlingOrder, balances: Balances, tariff: Decimal | None) -> FailureCode | None:
+def _refusal(
+    item: SettlingOrder, accounts: Sequence[str], balances: Balances, tariff: Decimal | None
+) -> FailureCode | None:
     if not _is_sound(item) or item.sender is None:
         return FailureCode.WALLET_INVALID
     if item.meter is not None and tariff is None and not item.sender.is_system:
         return FailureCode.TARIFF_MISSING
-    _, sender_account = item.accounts()
+    _, sender_account = accounts
     if not balances.covers(sender_account, item.order.amount):
         return FailureCode.INSUFFICIENT_BALANCE
     return None
