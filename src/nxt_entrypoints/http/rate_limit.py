@@ -32,6 +32,9 @@ SIGN_IN = "sign-in"
 
 _MAX_ADDRESSES = 10_000
 _MOST_AT_ONCE = 200
+_TURNS = 3
+"""Of the event loop, for which the first call of a round trip waits: requests that are there already get so far."""
+
 _WINDOW_MS = WINDOW_S * 1000
 _VALKEY_TIMEOUT_S = 1.0
 _RETRY_VALKEY_S = 5.0
@@ -169,8 +172,11 @@ class ValkeyRateLimiter:
 
     async def _count_all(self) -> None:
         while self._waiting:
-            calls, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
+            calls: list[_Call] = []
             try:
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
+                calls, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
                 waits_s = await self._count(calls)
             except BaseException as error:  # nobody may wait for an answer that never comes
                 for call in [*calls, *self._waiting]:

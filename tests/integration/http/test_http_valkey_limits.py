@@ -98,6 +98,20 @@ async def test_calls_that_come_together_are_counted_together(valkey_url: str) ->
         assert (await client.info("commandstats"))["cmdstat_evalsha"]["calls"] - before == 1
 
 
+async def test_a_call_that_is_about_to_come_is_waited_for(valkey_url: str) -> None:
+    """[R8] One that comes with the next turns of the loop shares the round trip of the first."""
+    await away_from_the_turn()
+    async with Redis.from_url(valkey_url) as client:
+        limiter = ValkeyRateLimiter(client, LIMITS)
+        await limiter.take(PUBLIC_ORDERS, "203.0.113.1")
+        before = (await client.info("commandstats"))["cmdstat_evalsha"]["calls"]
+        first = asyncio.create_task(passes(limiter))
+        await asyncio.sleep(0)
+        assert await passes(limiter)
+        assert await first
+        assert (await client.info("commandstats"))["cmdstat_evalsha"]["calls"] - before == 1
+
+
 async def test_a_caller_that_went_away_keeps_nobody_waiting(valkey_url: str) -> None:
     """[R8] Its call counts all the same."""
     await away_from_the_turn()
