@@ -21,8 +21,8 @@ _id_option = click.option("--id", "key_id", type=click.IntRange(1), required=Tru
 def apikey() -> None:
     """Hand out API keys, list them, lock, unlock and revoke them.
 
-    A key acts with the rights of the account that owns it. Works on a running `nxt up` with --data, else
-    on the database that NXT_DB_* names.
+    A key acts with the rights of the account that owns it. Works on a running `nxt up` (--data, or
+    the only one), or on the database that NXT_DB_* name.
     """
 
 

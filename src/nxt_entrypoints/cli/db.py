@@ -35,8 +35,8 @@ def db() -> None:
     """Bring the databases to the newest schema, fill a new one, compare them with what they should be.
 
     Addresses come from NXT_DB_* and NXT_TIMESCALE_DB_* (for migrations from DATABASE_* first, so that the
-    owner can be another user), or from a running `nxt up` with --data. The plane "messaging" is the database of
-    stand-alone device messaging; it is left alone unless DEVICE_MESSAGING_DATABASE_URL is set.
+    owner can be another user), or from a running `nxt up` (--data, or the only one). The plane "messaging" is
+    the database of stand-alone device messaging; it is left alone unless DEVICE_MESSAGING_DATABASE_URL is set.
     """
 
 

@@ -12,9 +12,10 @@ import click
 
 from nxt_entrypoints.cli.options import data_option
 from nxt_entrypoints.cli.output import emit, examples, json_option, mark
+from nxt_entrypoints.cli.running import chosen
 from nxt_entrypoints.settings.loader import load_settings
 from nxt_entrypoints.settings.roles import ALL_ROLES
-from nxt_entrypoints.supervisor.runfile import NotRunning, find
+from nxt_entrypoints.supervisor.runfile import find
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +37,8 @@ _STORES = ("relational_url", "series_url", "valkey_url")
 def doctor(data: Path | None, as_json: bool) -> int:
     """Check stores, clocks, migrations, secrets, queues and every vendor; say what is wrong and what to do.
 
-    Looks at a running `nxt up` (--data, or the only one that runs), else at the services that the
-    environment names. Exits with 1 if something is wrong, 78 if the configuration is.
+    Looks at a running `nxt up` (--data), or at the services that the environment names; where it names
+    none, at the only `nxt up` that runs. Exits with 1 if something is wrong, 78 if the configuration is.
     """
     from nxt_entrypoints.checkup import check_up  # noqa: PLC0415 - needs the extra
 
@@ -59,11 +60,10 @@ def _subject(data: Path | None) -> tuple[Subject, Sequence[str]]:
     from nxt_entrypoints.checkup import Subject  # noqa: PLC0415 - needs the extra
     from nxt_entrypoints.demo.environment import running_environment  # noqa: PLC0415 - as above
 
-    try:
-        settings = load_settings(running_environment(find(data).content), ALL_ROLES)
-    except NotRunning:
-        if data is not None:
-            raise
+    where = chosen(data)
+    if where is not None:
+        settings = load_settings(running_environment(find(where).content), ALL_ROLES)
+    else:
         # A hibernated role has no settings; what is looked at is what it would have when awake.
         settings = load_settings({name: value for name, value in os.environ.items() if name != "IS_HIBERNATED"})
     keys = ",".join(settings.names("NXT_SECRETS_KEYS")) if settings.has("NXT_SECRETS_KEYS") else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +10,8 @@ import click
 
 from nxt_entrypoints.cli.options import data_option
 from nxt_entrypoints.cli.output import emit, examples, json_option
+from nxt_entrypoints.cli.running import environment_of
 from nxt_entrypoints.settings.loader import load_settings
-from nxt_entrypoints.supervisor.runfile import find
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,10 +87,7 @@ def run(name: str, at: datetime | None, data: Path | None, as_json: bool) -> int
 
 
 def _settings(data: Path | None, role: Role) -> Settings:
-    from nxt_entrypoints.demo.environment import running_environment  # noqa: PLC0415 - needs the extra
-
-    environment = os.environ if data is None else running_environment(find(data).content)
-    return load_settings(environment, [role])
+    return load_settings(environment_of(data), [role])
 
 
 def _told(result: object) -> Any:  # noqa: ANN401 - any JSON

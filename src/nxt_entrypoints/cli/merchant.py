@@ -12,7 +12,7 @@ import click
 
 from nxt_entrypoints.cli.options import data_option
 from nxt_entrypoints.cli.output import emit, examples, json_option, remark
-from nxt_entrypoints.cli.running import relational_url
+from nxt_entrypoints.cli.running import chosen, relational_url
 from nxt_entrypoints.embedded.data_dir import kept_secret
 from nxt_entrypoints.settings.loader import load_settings
 
@@ -131,6 +131,7 @@ def _with_store(data: Path | None, ask: Callable[[PostgresMerchantKeys], Awaitab
 
 
 def _data_keys(data: Path | None) -> str:
-    if data is not None:
-        return kept_secret(data, "data_key")
+    where = chosen(data)
+    if where is not None:
+        return kept_secret(where, "data_key")
     return ",".join(load_settings(os.environ).names("NXT_SECRETS_KEYS"))

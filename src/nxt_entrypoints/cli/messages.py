@@ -41,8 +41,8 @@ _DEFAULT_SINCE_S = 7 * 86_400.0
 def messages() -> None:
     """Look at commands on their way to meters, take them back, try them again.
 
-    Works on a running `nxt up` with --data, else on the database that NXT_DB_* names. No command prints
-    a token.
+    Works on a running `nxt up` (--data, or the only one), or on the database that NXT_DB_* name. No
+    command prints a token.
     """
 
 

@@ -29,13 +29,13 @@ from nxt_domain.messaging.tuning import DeliveryPolicy
 from nxt_domain.orders.use_cases.look_after_messages import CancelMessages, ReadMessages, RetryMessage
 from nxt_domain.shared.audit import Actor, ActorKind
 from nxt_domain.shared.ids import UlidFactory
-from nxt_entrypoints.cli.running import relational_url
+from nxt_entrypoints.cli.running import chosen, relational_url
 from nxt_entrypoints.database.baseline_seed import Baseline
 from nxt_entrypoints.embedded.data_dir import kept_secret
 from nxt_entrypoints.settings.loader import load_settings
 from nxt_entrypoints.settings.roles import Role
 from nxt_entrypoints.simulators.supabase.sessions import project_key
-from nxt_entrypoints.supervisor.runfile import NotRunning, find
+from nxt_entrypoints.supervisor.runfile import find
 from nxt_entrypoints.wiring.metering import intakes
 from nxt_entrypoints.wiring.people import gotrue, is_local
 
@@ -88,19 +88,8 @@ def operate(data: Path | None, work: Callable[[Operating], Awaitable[T]]) -> T:
         ConfigInvalid: The environment names no database or no identity provider.
         DomainError: What the work refuses.
     """
-    where = _only_running() if data is None and not _names_a_database() else data
+    where = chosen(data)
     return asyncio.run(_operate(relational_url(where, None), where, work))
-
-
-def _names_a_database() -> bool:
-    return any(os.environ.get(name) for name in ("NXT_DB_URL", "NXT_DB_HOST"))
-
-
-def _only_running() -> Path | None:
-    try:
-        return find(None).data
-    except NotRunning:
-        return None  # what is missing in the environment is told then
 
 
 async def _operate(url: str, data: Path | None, work: Callable[[Operating], Awaitable[T]]) -> T:

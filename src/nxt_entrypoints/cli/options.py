@@ -85,5 +85,5 @@ _LONGEST_AGE_S = 3_660 * 86_400
 data_option = click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Data directory of a running `nxt up`; not needed if only one runs.",
+    help="Data directory of a running `nxt up`; not needed for the only one, unless NXT_DB_* name a database.",
 )

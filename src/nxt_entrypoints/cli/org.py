@@ -21,7 +21,7 @@ _TYPES = ("SOLAR_DEVELOPER", "LENDER", "DATA_AGGREGATOR")
 def org() -> None:
     """Found organizations, the tenants of the platform, and list them.
 
-    Works on a running `nxt up` with --data, else on the database that NXT_DB_* names.
+    Works on a running `nxt up` (--data, or the only one), or on the database that NXT_DB_* name.
     """
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import TYPE_CHECKING
 
 import click
 
 from nxt_entrypoints.cli.options import data_option
 from nxt_entrypoints.cli.output import emit, examples, json_option
-from nxt_entrypoints.cli.running import relational_url
+from nxt_entrypoints.cli.running import environment_of, relational_url
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,11 +47,7 @@ def rotate(data: Path | None, url: str | None, as_json: bool) -> int:
 
 
 def _data_keys(data: Path | None) -> str:
-    from nxt_entrypoints.demo.environment import running_environment  # noqa: PLC0415 - needs the extra
-    from nxt_entrypoints.supervisor.runfile import find  # noqa: PLC0415 - only for a running demo
-
-    environment = os.environ if data is None else running_environment(find(data).content)
-    keys = environment.get("NXT_SECRETS_KEYS", "")
+    keys = environment_of(data).get("NXT_SECRETS_KEYS", "")
     if not keys:
         raise click.UsageError("NXT_SECRETS_KEYS is not set: newest key first, as id:base64-32-bytes[,older…]")
     return keys

@@ -28,8 +28,8 @@ _password_option = click.option(
 def user() -> None:
     """Make members of organizations, list them, lock them out.
 
-    Works on a running `nxt up` with --data, else on the services that the environment names: the API
-    role's variables. WHO is an e-mail, a phone number with +, or the id of an account.
+    Works on a running `nxt up` (--data, or the only one), or on the services that the environment names:
+    the API role's variables. WHO is an e-mail, a phone number with +, or the id of an account.
     """
 
 
