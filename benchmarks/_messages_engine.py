@@ -225,7 +225,7 @@ async def enqueue(database: AsyncEngine, numbers: Sequence[int], networks: int) 
     for first in range(0, len(numbers), _ENQUEUED_AT_ONCE):
         async with PostgresTransaction(database) as transaction:
             queue = PostgresDeviceMessages(
-                transaction.connection, couriers=plugins.couriers, new_id=new_id, policy=DeliveryPolicy()
+                transaction.session, couriers=plugins.couriers, new_id=new_id, policy=DeliveryPolicy()
             )
             await queue.enqueue(_new(numbers[first : first + _ENQUEUED_AT_ONCE], networks))
             await transaction.commit()

@@ -48,7 +48,7 @@ class Postgres:
         self._owner = create_async_engine(psycopg_url(url))
 
     def begin(self) -> SupabaseUnitOfWork:
-        return SupabaseUnitOfWork(self._pool, messages_of=lambda connection: NotImplemented)
+        return SupabaseUnitOfWork(self._pool, messages_of=lambda session: NotImplemented)
 
     async def add_grid(self, grid_id: int, organization_id: int, *, deleted_at: datetime | None = None) -> None:
         async with self._owner.begin() as connection:

@@ -31,7 +31,7 @@ async def begin(request: pytest.FixtureRequest) -> AsyncIterator[Begin]:
         yield MemoryPlane().begin
         return
     engine = create_engine(request.getfixturevalue("relational_url"), pool_size=4)
-    yield lambda: SupabaseUnitOfWork(engine, messages_of=lambda connection: NotImplemented)
+    yield lambda: SupabaseUnitOfWork(engine, messages_of=lambda session: NotImplemented)
     await engine.dispose()
 
 

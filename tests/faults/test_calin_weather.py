@@ -98,7 +98,7 @@ async def enqueue(world: PostgresWorld, service: Cloud, count: int) -> None:
         )
     async with PostgresTransaction(world.engine) as transaction:
         queue = PostgresDeviceMessages(
-            transaction.connection,
+            transaction.session,
             couriers={service.name: service.plugin},
             new_id=world.new_id,
             policy=STUBBORN,

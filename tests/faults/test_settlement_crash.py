@@ -11,6 +11,7 @@ from sqlalchemy import event
 from tests.support.payments_postgres import PaymentsTransaction, PostgresWorld
 
 from nxt_adapters.supabase.engine import create_engine
+from nxt_adapters.supabase.session import TransactionSession
 from nxt_adapters.supabase.settlements import PostgresSettlements
 from nxt_domain.orders.states import OrderStatus
 from nxt_domain.shared.errors import DomainError
@@ -133,7 +134,7 @@ async def test_a_worker_that_dies_holding_orders_holds_up_nobody(world: Postgres
     """[PAY-102] no lock outlives its transaction; others pass by while it is held."""
     first, second = await paid_order(world, 1), await paid_order(world, 2)
     async with world.engine.connect() as dying:
-        (held,) = await PostgresSettlements(dying).claim(1)
+        (held,) = await PostgresSettlements(TransactionSession(dying)).claim(1)
         assert held.order.id == first
         assert list((await world.settle()()).completed) == [second]
         pid = (await dying.exec_driver_sql("select pg_backend_pid()")).scalar_one()

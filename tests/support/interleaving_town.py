@@ -325,7 +325,7 @@ async def _enqueue(database: AsyncEngine, new_id: UlidFactory, messages: Sequenc
     network = ChirpStackNetworkServer(ChirpStackApi(ChirpStackSettings(api_url="unused:1", api_token=str)))
     couriers: dict[str, Courier] = {network.plugin_id: network, StubPull.plugin_id: StubPull(new_id)}
     async with PostgresTransaction(database) as transaction:
-        queue = PostgresDeviceMessages(transaction.connection, couriers=couriers, new_id=new_id, policy=POLICY)
+        queue = PostgresDeviceMessages(transaction.session, couriers=couriers, new_id=new_id, policy=POLICY)
         await queue.enqueue(messages)
         await transaction.commit()
 

@@ -183,7 +183,7 @@ class PostgresWorld(_Base):
     async def adopter(self) -> AsyncIterator[DeviceMessages]:
         async with PostgresTransaction(self.engine) as transaction:
             yield PostgresDeviceMessages(
-                transaction.connection,
+                transaction.session,
                 couriers={"stub-push": self.push, "stub-pull": self.pull},
                 new_id=self.new_id,
                 policy=self.policy,

@@ -188,8 +188,8 @@ class PostgresVillage(MetersWorld):
     def begin(self) -> SupabaseUnitOfWork:
         return SupabaseUnitOfWork(
             self.engine,
-            lambda connection: PostgresDeviceMessages(
-                connection, couriers=self.couriers, new_id=self.new_id, policy=DeliveryPolicy()
+            lambda session: PostgresDeviceMessages(
+                session, couriers=self.couriers, new_id=self.new_id, policy=DeliveryPolicy()
             ),
             lambda: self.box,
         )

@@ -195,9 +195,7 @@ async def _work(kind: str, url: str, vendor_s: float | None) -> None:
     def begin() -> SupabaseUnitOfWork:
         return SupabaseUnitOfWork(
             engine,
-            lambda connection: PostgresDeviceMessages(
-                connection, couriers=couriers, new_id=new_id, policy=DeliveryPolicy()
-            ),
+            lambda session: PostgresDeviceMessages(session, couriers=couriers, new_id=new_id, policy=DeliveryPolicy()),
         )
 
     makers: TokenMakers = MAKERS

@@ -59,11 +59,11 @@ class PaymentsTransaction(PostgresTransaction):
 
     @property
     def ledger(self) -> PostgresLedger:
-        return PostgresLedger(self.connection)
+        return PostgresLedger(self.session)
 
     @property
     def notices(self) -> PostgresNotices:
-        return PostgresNotices(self.connection)
+        return PostgresNotices(self.session)
 
     @property
     def ussd_sessions(self) -> PostgresUssdSessions:
@@ -75,11 +75,11 @@ class PaymentsTransaction(PostgresTransaction):
 
     @property
     def settlements(self) -> PostgresSettlements:
-        return PostgresSettlements(self.connection)
+        return PostgresSettlements(self.session)
 
     @property
     def settlement_failures(self) -> PostgresSettlementFailures:
-        return PostgresSettlementFailures(self.connection)
+        return PostgresSettlementFailures(self.session)
 
 
 class PostgresWorld(PaymentsWorld):

@@ -122,8 +122,8 @@ class ScheduleWorld(PostgresWorld):
     def begin(self) -> Any:
         return CutUnitOfWork(
             self.engine,
-            lambda connection: PostgresDeviceMessages(
-                connection, couriers=self.couriers, new_id=self.new_id, policy=DeliveryPolicy()
+            lambda session: PostgresDeviceMessages(
+                session, couriers=self.couriers, new_id=self.new_id, policy=DeliveryPolicy()
             ),
             self.cuts,
         )

@@ -135,7 +135,7 @@ class Stores(World):
     def __init__(self, url: str, series: SqlWorld) -> None:
         self.url = url
         self.engine = create_engine(url, pool_size=4)
-        self.begin = lambda: SupabaseUnitOfWork(self.engine, messages_of=lambda connection: NotImplemented)
+        self.begin = lambda: SupabaseUnitOfWork(self.engine, messages_of=lambda session: NotImplemented)
         self.series = series
         self.plants = TimescalePlantHistory(series.pool)
         with psycopg.connect(url, autocommit=True) as owner:

@@ -169,7 +169,7 @@ class PostgresPeople:
         self.services = people_of(self, SystemClock())
 
     def begin(self) -> SupabaseUnitOfWork:
-        return SupabaseUnitOfWork(self.pool, messages_of=lambda connection: NotImplemented)
+        return SupabaseUnitOfWork(self.pool, messages_of=lambda session: NotImplemented)
 
     async def found(self) -> None:
         async with self.owner.begin() as connection:

@@ -128,7 +128,7 @@ class PostgresRegisters:
 
     def begin(self) -> SupabaseUnitOfWork:
         """Open a transaction."""
-        return SupabaseUnitOfWork(self.pool, messages_of=lambda connection: NotImplemented)
+        return SupabaseUnitOfWork(self.pool, messages_of=lambda session: NotImplemented)
 
     async def seed(self) -> None:
         """Make the tenants, their grids and everybody who calls."""

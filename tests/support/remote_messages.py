@@ -89,7 +89,7 @@ class RemotePostgresVillage(_Remote, PostgresVillage):
     def begin(self) -> SupabaseUnitOfWork:
         return SupabaseUnitOfWork(
             self.engine,
-            lambda connection: remote_messages(connection, service=self.service, new_id=self.new_id),
+            lambda session: remote_messages(session, service=self.service, new_id=self.new_id),
             lambda: self.box,
         )
 

@@ -92,7 +92,7 @@ class PostgresRevenueWorld:
     def __init__(self, url: str) -> None:
         self.clock = MemoryClock(NOW)
         self.engine = create_engine(url, pool_size=4)
-        self.begin: Any = lambda: SupabaseUnitOfWork(self.engine, messages_of=lambda connection: NotImplemented)
+        self.begin: Any = lambda: SupabaseUnitOfWork(self.engine, messages_of=lambda session: NotImplemented)
         self.owner = psycopg.connect(url, autocommit=True)
         self._seed()
 

@@ -54,7 +54,7 @@ class SitesWorld:
         self.wire()
 
     def begin(self) -> SupabaseUnitOfWork:
-        return SupabaseUnitOfWork(self.pool, messages_of=lambda connection: NotImplemented)
+        return SupabaseUnitOfWork(self.pool, messages_of=lambda session: NotImplemented)
 
     def wire(self, **adapters: object) -> None:
         """Put the use cases of sites in front of the database; ``adapters`` stand for the outside."""

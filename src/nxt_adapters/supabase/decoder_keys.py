@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from nxt_adapters.supabase.secret_store import context_of
+from nxt_adapters.supabase.session import Session
+from nxt_adapters.supabase.written import Read
 from nxt_domain.shared.secrets import Sealed, SecretBox, SecretText
 
 PURPOSE: Final = "METER_DECODER_KEY"
 OWNER: Final = "meter"
 
 # What a client wrote within the last seconds is still in the inbox, and newer than what is sealed.
-_KEYS: Final = text(
+_KEYS: Final = Read(
     """
     with written as (
         select distinct on (owner_id) owner_id, plaintext from internal.secret_inbox
@@ -35,12 +34,12 @@ class PostgresDecoderKeys:
     """``DecoderKeys`` on the relational plane.
 
     Args:
-        connection: The open transaction's.
+        session: Of the unit of work.
         box: Gives the data keys; asked only when there is something to open.
     """
 
-    def __init__(self, connection: AsyncConnection, box: Callable[[], SecretBox]) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, box: Callable[[], SecretBox]) -> None:
+        self._session = session
         self._box = box
 
     async def of_meters(self, meter_ids: Collection[int]) -> Mapping[int, SecretText]:
@@ -49,7 +48,7 @@ class PostgresDecoderKeys:
             return {}
         facts = {"purpose": PURPOSE, "owner": OWNER, "meter_ids": list(meter_ids)}
         keys: dict[int, str] = {}
-        for row in await self._connection.execute(_KEYS, facts):
+        for row in await self._session.objects(_KEYS, facts):
             if row.ciphertext is not None:
                 sealed = Sealed(ciphertext=bytes(row.ciphertext), key_id=row.key_id)
                 keys[row.id] = self._box().open(sealed, context=context_of(PURPOSE, OWNER, row.id))

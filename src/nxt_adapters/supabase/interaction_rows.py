@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row
-
+from nxt_adapters.supabase.written import Record
 from nxt_domain.meters.model import (
     Interaction,
     InteractionFailure,
@@ -21,7 +20,7 @@ from nxt_domain.meters.model import (
 from nxt_domain.shared.clock import iso_millis
 
 
-def interaction_of(row: Row[Any]) -> Interaction:
+def interaction_of(row: Record) -> Interaction:
     """Read a row."""
     return Interaction(
         id=row.id,

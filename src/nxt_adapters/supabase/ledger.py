@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
 
-from sqlalchemy import Row, text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
+import psycopg
 
 from nxt_adapters.supabase.engine import dump_json
+from nxt_adapters.supabase.session import Session
+from nxt_adapters.supabase.written import Read, Record, Written
 from nxt_domain.shared.errors import DomainError
 from nxt_domain.shared.money import plain
 from nxt_domain.wallets import rules
@@ -35,11 +34,11 @@ _REFUSALS: Mapping[str, type[DomainError]] = {
     "NX004": AccountClosed,
     "NX005": UnbalancedEntry,
 }
-_OPEN_ACCOUNTS = text(
+_OPEN_ACCOUNTS = Written(
     "select internal.ensure_ledger_account(code) from unnest(cast(:codes as text[])) with ordinality as c (code, n)"
     " order by n"
 )
-_POST = text("select entry_id, created from internal.post_entries(cast(:entries as jsonb)) order by ordinal")
+_POST = Written("select entry_id, created from internal.post_entries(cast(:entries as jsonb)) order by ordinal")
 _STORED = """
     select entry.id, entry.idempotency_key, entry.entry_type, account.code, posting.amount
     from internal.ledger_entries entry
@@ -48,9 +47,9 @@ _STORED = """
     where {condition}
     order by entry.id, posting.id
     """
-_FIND = text(_STORED.format(condition="entry.idempotency_key = any(cast(:keys as text[]))"))
-_GET = text(_STORED.format(condition="entry.id = :id"))
-_BALANCES = text(
+_FIND = Read(_STORED.format(condition="entry.idempotency_key = any(cast(:keys as text[]))"))
+_GET = Read(_STORED.format(condition="entry.id = :id"))
+_BALANCES = Read(
     "select code, balance from internal.ledger_accounts where code = any(cast(:codes as text[])) and not is_hot"
 )
 
@@ -59,11 +58,11 @@ class PostgresLedger:
     """Implements ``Ledger``.
 
     Args:
-        connection: Carries the caller's transaction.
+        session: Of the unit of work.
     """
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     async def post(self, entries: Sequence[Entry]) -> Sequence[PostedEntry]:
         """Post entries in their order, all or none; see ``Ledger.post``."""
@@ -74,8 +73,8 @@ class PostgresLedger:
         try:
             await self._open_accounts(entries)
             payload = dump_json([_element(entry) for entry in entries])
-            rows = (await self._connection.execute(_POST, {"entries": payload})).all()
-        except DBAPIError as error:
+            rows = await self._session.objects(_POST, {"entries": payload})
+        except psycopg.Error as error:
             raise _refusal(error) from error
         return [
             PostedEntry(id=row.entry_id, key=entry.key, created=row.created)
@@ -84,18 +83,18 @@ class PostgresLedger:
 
     async def find(self, keys: Collection[str]) -> Mapping[str, StoredEntry]:
         """Read entries by their keys, in one statement; see ``Ledger.find``."""
-        return {entry.key: entry for entry in _entries(await self._connection.execute(_FIND, {"keys": list(keys)}))}
+        return {entry.key: entry for entry in _entries(await self._session.objects(_FIND, {"keys": list(keys)}))}
 
     async def get(self, entry_id: int) -> StoredEntry | None:
         """Read an entry by its id; see ``Ledger.get``."""
-        return next(iter(_entries(await self._connection.execute(_GET, {"id": entry_id}))), None)
+        return next(iter(_entries(await self._session.objects(_GET, {"id": entry_id}))), None)
 
     async def balances(self, codes: Collection[str]) -> Mapping[str, Decimal]:
         """Read present balances; see ``Ledger.balances``."""
         wanted = [code for code in codes if not kind_of(code).is_hot]
         if not wanted:
             return {}
-        rows = await self._connection.execute(_BALANCES, {"codes": wanted})
+        rows = await self._session.objects(_BALANCES, {"codes": wanted})
         return dict.fromkeys(wanted, Decimal(0)) | {row.code: row.balance for row in rows}
 
     async def _open_accounts(self, entries: Sequence[Entry]) -> None:
@@ -103,13 +102,13 @@ class PostgresLedger:
         codes = {posting.account for entry in entries for posting in entry.postings}
         others = sorted(code for code in codes if wallet_of(code) is None)
         if others:
-            await self._connection.execute(_OPEN_ACCOUNTS, {"codes": others})
+            await self._session.run(_OPEN_ACCOUNTS, {"codes": others})
 
 
-def _entries(rows: Iterable[Row[Any]]) -> Sequence[StoredEntry]:
+def _entries(rows: Iterable[Record]) -> Sequence[StoredEntry]:
     """Put the postings of entries together, in their order."""
     legs: dict[int, list[Posting]] = defaultdict(list)
-    heads: dict[int, Row[Any]] = {}
+    heads: dict[int, Record] = {}
     for row in rows:
         heads[row.id] = row
         legs[row.id].append(Posting(row.code, row.amount))
@@ -140,8 +139,6 @@ def _element(entry: Entry) -> Mapping[str, object]:
     return {name: value for name, value in facts.items() if value is not None}
 
 
-def _refusal(error: DBAPIError) -> Exception:
-    kind = _REFUSALS.get(getattr(error.orig, "sqlstate", None) or "")
-    if kind is None:
-        return error
-    return kind(getattr(getattr(error.orig, "diag", None), "message_detail", None) or str(error.orig))
+def _refusal(error: psycopg.Error) -> Exception:
+    kind = _REFUSALS.get(error.sqlstate or "")
+    return error if kind is None else kind(error.diag.message_detail or str(error))

@@ -7,14 +7,16 @@ from datetime import timedelta
 
 import attrs
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from nxt_adapters.supabase.messages_claims import PostgresClaims
 from nxt_adapters.supabase.messages_codec import COLUMNS, new_rows
 from nxt_adapters.supabase.messages_early import PostgresEarlyNews
 from nxt_adapters.supabase.messages_rows import SET_ASIDE, PostgresRows, Reader, readable
 from nxt_adapters.supabase.outbox import PostgresOutbox
+from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.transaction import PostgresTransaction
+from nxt_adapters.supabase.written import Read, Written
 from nxt_domain.messaging.events import message_stream
 from nxt_domain.messaging.model import CancelResult, DeliveryStatus, DeviceMessage, NewMessage
 from nxt_domain.messaging.ports import Intake, MessagingMetrics, NoMetrics
@@ -23,7 +25,7 @@ from nxt_domain.messaging.stages import Pipeline, Stage, stage_of
 from nxt_domain.messaging.tuning import DeliveryPolicy, Lanes
 from nxt_domain.shared.outbox import Outbox
 
-_ENQUEUE = text(
+_ENQUEUE = Written(
     """
     insert into messaging.device_messages (
         id, command_type, priority, plugin_id, request_data, phase, network_id, correlation_id, device, ready_queue,
@@ -36,7 +38,7 @@ _ENQUEUE = text(
     """
 )
 
-_LOCK_FOR_CANCEL = text(
+_LOCK_FOR_CANCEL = Written(
     """
     select id, correlation_id, delivery_status, retry_count,
         coalesce(lease_until > statement_timestamp(), false) as is_leased
@@ -44,7 +46,7 @@ _LOCK_FOR_CANCEL = text(
     """
 )
 
-_CANCEL = text(
+_CANCEL = Written(
     """
     with gone as (delete from messaging.device_messages where id = any(:ids) returning *)
     insert into messaging.message_archive (
@@ -58,7 +60,7 @@ _CANCEL = text(
     """
 )
 
-_OF_CORRELATION_ID = text(
+_OF_CORRELATION_ID = Read(
     f"""
     select {COLUMNS} from messaging.device_messages
     where correlation_id = :correlation_id and ready_queue not like '{SET_ASIDE}%' order by id
@@ -66,7 +68,7 @@ _OF_CORRELATION_ID = text(
 )
 
 # Which tasks are open is asked for in the words of the index on streams.
-_UNSETTLED = text(
+_UNSETTLED = Read(
     """
     select correlation_id from messaging.device_messages where correlation_id = any(:correlation_ids)
     union
@@ -147,7 +149,7 @@ class PostgresDeviceMessages:
     After the commit the adopter hints ``Channel.MESSAGING``.
 
     Args:
-        connection: The open transaction's.
+        session: Of the unit of work.
         couriers: Plug-ins by id, as far as enqueueing goes.
         new_id: Mints message ids; a ``UlidFactory`` shared by the process, so that ids grow [DM-5].
         policy: How long a message may wait.
@@ -156,14 +158,14 @@ class PostgresDeviceMessages:
 
     def __init__(
         self,
-        connection: AsyncConnection,
+        session: Session,
         *,
         couriers: Mapping[str, Intake],
         new_id: Callable[[], str],
         policy: DeliveryPolicy,
         metrics: MessagingMetrics | None = None,
     ) -> None:
-        self._connection = connection
+        self._session = session
         self._couriers = couriers
         self._new_id = new_id
         self._max_age: timedelta = policy.max_age
@@ -175,15 +177,15 @@ class PostgresDeviceMessages:
             return []
         queues = ready_queues(messages, self._couriers)
         ids = [self._new_id() for _ in messages]
-        await self._connection.execute(_ENQUEUE, {"rows": new_rows(messages, ids, queues), "max_age": self._max_age})
+        await self._session.run(_ENQUEUE, {"rows": new_rows(messages, ids, queues), "max_age": self._max_age})
         return ids
 
     async def cancel(self, correlation_ids: Sequence[str]) -> Mapping[str, CancelResult]:
         """See ``DeviceMessages.cancel``."""
-        found = (await self._connection.execute(_LOCK_FOR_CANCEL, {"correlation_ids": list(correlation_ids)})).all()
+        found = await self._session.objects(_LOCK_FOR_CANCEL, {"correlation_ids": list(correlation_ids)})
         taken = [row for row in found if row.delivery_status in CANCELLABLE and not row.is_leased]
         if taken:
-            await self._connection.execute(_CANCEL, {"ids": [row.id for row in taken]})
+            await self._session.run(_CANCEL, {"ids": [row.id for row in taken]})
         for row in taken:
             self._metrics.finished(CancelResult.CANCELLED, row.retry_count)
         return {
@@ -196,13 +198,13 @@ class PostgresDeviceMessages:
 
     async def get(self, correlation_id: str) -> DeviceMessage | None:
         """See ``DeviceMessages.get``."""
-        rows = await self._connection.execute(_OF_CORRELATION_ID, {"correlation_id": correlation_id})
+        rows = await self._session.objects(_OF_CORRELATION_ID, {"correlation_id": correlation_id})
         return current_of([message for row in rows if (message := readable(row)) is not None])
 
     async def unsettled(self, correlation_ids: Sequence[str]) -> Collection[str]:
         """See ``DeviceMessages.unsettled``."""
         of_stream = {message_stream(each): each for each in correlation_ids}
-        found = await self._connection.execute(
+        found = await self._session.objects(
             _UNSETTLED, {"correlation_ids": list(correlation_ids), "streams": list(of_stream)}
         )
-        return {of_stream.get(name, name) for name in found.scalars()}
+        return {of_stream.get(row.correlation_id, row.correlation_id) for row in found}

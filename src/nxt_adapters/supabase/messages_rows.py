@@ -11,6 +11,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nxt_adapters.supabase.messages_codec import COLUMNS, changed_rows, final_rows, message_of
+from nxt_adapters.supabase.written import Record
 from nxt_domain.messaging.machine import Finished
 from nxt_domain.messaging.model import DeviceMessage
 from nxt_domain.messaging.ports import Batch, MessagingMetrics
@@ -132,7 +133,7 @@ class Reader:
         return messages
 
 
-def readable(row: Row[Any]) -> DeviceMessage | None:
+def readable(row: Record) -> DeviceMessage | None:
     """Read a row; None, and an error in the log, if it can't be read."""
     try:
         return message_of(row)

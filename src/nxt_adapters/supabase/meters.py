@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import ARRAY, Integer, RowMapping, String, any_, bindparam, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ARRAY, Integer, String, any_, bindparam, select
 
 from nxt_adapters.supabase.engine import dump_json
+from nxt_adapters.supabase.order_rows import tariffs_of
+from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.tables import connections, customers, dcus, grids, meters
+from nxt_adapters.supabase.written import Read, Record, Written
 from nxt_domain.grids.model import CommunicationProtocol, MeterPhase
-from nxt_domain.grids.tariffs import MeterType, TariffFacts, tariff_of_meter
+from nxt_domain.grids.tariffs import tariff_of_meter
 from nxt_domain.meters.model import Meter, MeterObservation
 
 _FACTS: Final = (
@@ -47,22 +49,24 @@ _FACTS: Final = (
 )
 
 # Parameters are arrays: one plan for any number of meters. Key-share locks of foreign keys are not in the way.
-_LOCK: Final = (
+_LOCK: Final = Written(
     _FACTS.where(meters.c.id == any_(bindparam("ids", type_=ARRAY(Integer))))
     .order_by(meters.c.id)
     .with_for_update(of=meters, key_share=True)
 )
 
-_IDS_OF: Final = select(meters.c.external_reference, meters.c.id).where(
-    meters.c.external_reference == any_(bindparam("numbers", type_=ARRAY(String))),
-    meters.c.external_system == "CALIN",
-    meters.c.deleted_at.is_(None),
+_IDS_OF: Final = Read(
+    select(meters.c.external_reference, meters.c.id).where(
+        meters.c.external_reference == any_(bindparam("numbers", type_=ARRAY(String))),
+        meters.c.external_system == "CALIN",
+        meters.c.deleted_at.is_(None),
+    )
 )
 
 # One statement for any number of observations: each value is taken from the newest observation that has it, and only
 # if the stored one is not newer [MET-83]. Shadows hold the truth; the columns of `meters` are their projection, whose
 # times have milliseconds, so that is how all times are compared. The caller holds the rows of the meters.
-_OBSERVE: Final = text(
+_OBSERVE: Final = Written(
     """
     with news as (
         select * from jsonb_to_recordset(cast(:observations as jsonb)) as o(
@@ -170,59 +174,52 @@ class PostgresMeters:
     """``Meters`` on the relational plane.
 
     Args:
-        connection: The open transaction's.
+        session: Of the unit of work.
     """
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     async def lock(self, meter_ids: Collection[int]) -> Mapping[int, Meter]:
         """See ``Meters.lock``."""
         if not meter_ids:
             return {}
-        rows = (await self._connection.execute(_LOCK, {"ids": list(meter_ids)})).mappings()
-        return {row["id"]: _meter(row) for row in rows}
+        rows = await self._session.objects(_LOCK, {"ids": list(meter_ids)})
+        return {row.id: _meter(row) for row in rows}
 
     async def ids_of(self, numbers: Collection[str]) -> Mapping[str, int]:
         """See ``Meters.ids_of``."""
         if not numbers:
             return {}
-        rows = await self._connection.execute(_IDS_OF, {"numbers": list(numbers)})
+        rows = await self._session.objects(_IDS_OF, {"numbers": list(numbers)})
         return {row.external_reference: row.id for row in rows}
 
     async def observe(self, observations: Sequence[MeterObservation]) -> None:
         """See ``Meters.observe``."""
         if observations:
             rows = [_observation(ordinal, observation) for ordinal, observation in enumerate(observations)]
-            await self._connection.execute(_OBSERVE, {"observations": dump_json(rows)})
+            await self._session.run(_OBSERVE, {"observations": dump_json(rows)})
 
 
-def _meter(row: RowMapping) -> Meter:
-    facts = TariffFacts(
-        meter_type=MeterType(row["meter_type"]),
-        own_tariff=row["kwh_tariff"],
-        essential_tariff=row["kwh_tariff_essential_service"],
-        full_tariff=row["kwh_tariff_full_service"],
-        is_dual_meter_grid=bool(row["uses_dual_meter_setup"]),
-    )
-    protocol = row["communication_protocol"]
+def _meter(row: Record) -> Meter:
+    protocol = row.communication_protocol
     return Meter(
-        id=row["id"],
-        external_reference=row["external_reference"],
+        id=row.id,
+        external_reference=row.external_reference,
         communication_protocol=None if protocol is None else CommunicationProtocol(protocol),
-        phase=MeterPhase(row["meter_phase"]),
-        version=row["version"],
-        is_test_mode_on=row["is_test_mode_on"],
-        connection_id=row["connection_id"],
-        customer_account_id=row["customer_account_id"],
-        grid_id=row["grid_id"],
-        organization_id=row["organization_id"],
-        dcu_id=row["dcu_id"],
-        dcu_external_reference=row["dcu_external_reference"],
-        tariff=tariff_of_meter(facts),
-        power_limit_w=row["power_limit"],
-        last_seen_at=row["last_seen_at"],
-        last_sts_token_issued_at=row["last_sts_token_issued_at"],
+        phase=MeterPhase(row.meter_phase),
+        version=row.version,
+        is_test_mode_on=row.is_test_mode_on,
+        connection_id=row.connection_id,
+        customer_account_id=row.customer_account_id,
+        grid_id=row.grid_id,
+        organization_id=row.organization_id,
+        dcu_id=row.dcu_id,
+        dcu_external_reference=row.dcu_external_reference,
+        tariff=tariff_of_meter(tariffs_of(row)),
+        power_limit_w=row.power_limit,
+        last_seen_at=row.last_seen_at,
+        last_sts_token_issued_at=row.last_sts_token_issued_at,
     )
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from nxt_adapters.supabase.engine import dump_json
+from nxt_adapters.supabase.session import Session
+from nxt_adapters.supabase.written import Written
 from nxt_domain.orders.notices import SmsNotice
 
 # One parameter for any number of rows: to compile hundreds of rows of values costs more than to store them.
-_ADD = text(
+_ADD = Written(
     """
     insert into public.notifications (
         carrier_external_system, notification_type, notification_status, phone, message, account_id, grid_id,
@@ -29,13 +28,13 @@ class PostgresNotices:
     """Implements ``Notices``.
 
     Args:
-        connection: Carries the caller's transaction.
+        session: Of the unit of work.
     """
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     async def add(self, notices: Sequence[SmsNotice]) -> None:
         """Store notices whose key is new, in one statement."""
         if notices:
-            await self._connection.execute(_ADD, {"rows": dump_json(list(notices))})
+            await self._session.run(_ADD, {"rows": dump_json(list(notices))})

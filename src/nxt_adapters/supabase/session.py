@@ -75,6 +75,13 @@ def driver_of(connection: AsyncConnection) -> Driver:
     return cast("Driver", checked_out.driver_connection)
 
 
+async def commit_at_driver(connection: AsyncConnection) -> None:
+    """Commit a transaction in which only the driver was asked: SQLAlchemy knows nothing of it, its listeners do."""
+    told = _sync(connection)
+    told.dispatch.commit(told)
+    await driver_of(connection).commit()
+
+
 def _sync(connection: AsyncConnection) -> Any:  # noqa: ANN401 - its events are not typed
     if connection.sync_connection is None:
         raise RuntimeError("the connection is not open")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
-
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from operator import attrgetter
+from typing import Final
 
 from nxt_adapters.supabase.engine import dump_json
 from nxt_adapters.supabase.order_rows import order_of, tariffs_of
+from nxt_adapters.supabase.session import Session
+from nxt_adapters.supabase.written import Record, Written
 from nxt_domain.grids.tariffs import MeterType
 from nxt_domain.orders.model import ActorType, Order
 from nxt_domain.orders.notices import Contact
@@ -22,7 +22,7 @@ from nxt_domain.shared.money import Currency
 from nxt_domain.wallets.model import EntryType
 
 # The orders are locked first; the joins see only those.
-_CLAIM = text(
+_CLAIM = Written(
     """
     with claimed as materialized (
         select o.id, o.order_status, o.amount, o.currency, o.sender_wallet_id, o.receiver_wallet_id, o.created_at,
@@ -88,7 +88,7 @@ _CLAIM = text(
     order by o.id
     """
 )
-_RECORD_ORDERS = text(
+_RECORD_ORDERS = Written(
     """
     update public.orders o set
         order_status = cast(s.status as order_status_enum), settled_at = s.settled_at, tariff = s.tariff,
@@ -102,7 +102,7 @@ _RECORD_ORDERS = text(
 )
 # The tenant is that of the order, as the table's trigger would find it, row by row. Both kinds of entries are named for
 # the sake of the index, which holds no others: of a parameter the server's plan can't know.
-_RECORD_MOVEMENTS = text(
+_RECORD_MOVEMENTS = Written(
     """
     insert into public.transactions (
         amount, transaction_status, balance_before, balance_after, wallet_id, order_id, rls_organization_id)
@@ -120,8 +120,8 @@ _RECORD_MOVEMENTS = text(
     order by entry.order_id, p.amount desc
     """
 )
-_RECORD_REVERSAL = text("update public.orders set reversed_at = :reversed_at where id = :id")
-_RECORD_REFUSALS = text(
+_RECORD_REVERSAL = Written("update public.orders set reversed_at = :reversed_at where id = :id")
+_RECORD_REFUSALS = Written(
     """
     insert into public.transactions (
         amount, transaction_status, balance_before, balance_after, wallet_id, order_id)
@@ -130,7 +130,7 @@ _RECORD_REFUSALS = text(
     order by s.order_id, s.amount desc
     """
 )
-_RECORD_FEES = text(
+_RECORD_FEES = Written(
     """
     with change as (
         select s.connection_id as id, sum(s.amount) as amount
@@ -153,7 +153,7 @@ _RECORD_FEES = text(
     from change_of_customer change join locked_customer l on l.id = change.id where c.id = change.id
     """
 )
-_COUNT_FAILURE = text(
+_COUNT_FAILURE = Written(
     """
     insert into internal.settlement_failures as f (order_id, failures, last_error) values (:order_id, 1, :error)
     on conflict (order_id) do update set
@@ -161,23 +161,36 @@ _COUNT_FAILURE = text(
     returning failures
     """
 )
-_WAIT = text("update internal.settlement_failures set next_attempt_at = now() + :duration where order_id = :order_id")
+_WAIT = Written(
+    "update internal.settlement_failures set next_attempt_at = now() + :duration where order_id = :order_id"
+)
+
+_SIDE: Final = ("wallet_id", "currency", "connection_id", "account_id", "phone")
+_OWNERS: Final = {
+    ActorType.ORGANIZATION: "organization_id",
+    ActorType.AGENT: "agent_id",
+    ActorType.CUSTOMER: "customer_id",
+    ActorType.METER: "meter_id",
+    ActorType.CONNECTION: "connection_id",
+}
+_SENDER = attrgetter(*(f"sender_{name}" for name in (*_SIDE, *_OWNERS.values())))
+_RECEIVER = attrgetter(*(f"receiver_{name}" for name in (*_SIDE, *_OWNERS.values())))
 
 
 class PostgresSettlements:
     """Implements ``Settlements``.
 
     Args:
-        connection: Carries the caller's transaction.
+        session: Of the unit of work.
     """
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     async def claim(self, limit: int, *, only: Collection[int] | None = None) -> Sequence[SettlingOrder]:
         """Lock ``PENDING`` orders and load what their settlement needs, in one statement."""
         parameters = {"limit": limit, "only": None if only is None else list(only)}
-        rows = await self._connection.execute(_CLAIM, parameters)
+        rows = await self._session.objects(_CLAIM, parameters)
         return [_settling_order(row) for row in rows]
 
     async def record(self, settlements: Sequence[Settlement]) -> None:
@@ -185,8 +198,7 @@ class PostgresSettlements:
         if not settlements:
             return
         rows = dump_json([_order_row(settlement) for settlement in settlements])
-        updated = await self._connection.execute(_RECORD_ORDERS, {"rows": rows})
-        if updated.rowcount != len(settlements):
+        if await self._session.run(_RECORD_ORDERS, {"rows": rows}) != len(settlements):
             raise Conflict("an order is not PENDING any more", code="ORDER_STATE")
         completed = [s.order.id for s in settlements if s.order.status is OrderStatus.COMPLETED]
         if completed:
@@ -196,44 +208,45 @@ class PostgresSettlements:
 
     async def record_reversal(self, order: Order, fees: Sequence[PaidFee]) -> None:
         """Write what clients read of a reversal: three statements at most."""
-        await self._connection.execute(_RECORD_REVERSAL, {"id": order.id, "reversed_at": order.reversed_at})
+        await self._session.run(_RECORD_REVERSAL, {"id": order.id, "reversed_at": order.reversed_at})
         await self._record_movements([order.id], EntryType.ORDER_REVERSAL)
         await self._record_all(_RECORD_FEES, [_fee_row(fee) for fee in fees])
 
     async def _record_movements(self, order_ids: Sequence[int], kind: EntryType) -> None:
         parameters = {"order_ids": list(order_ids), "entry_type": kind.value}
-        await self._connection.execute(_RECORD_MOVEMENTS, parameters)
+        await self._session.run(_RECORD_MOVEMENTS, parameters)
 
-    async def _record_all(self, statement: Any, rows: Sequence[Mapping[str, object]]) -> None:  # noqa: ANN401 - text()
+    async def _record_all(self, statement: Written, rows: Sequence[Mapping[str, object]]) -> None:
         if rows:
-            await self._connection.execute(statement, {"rows": dump_json(rows)})
+            await self._session.run(statement, {"rows": dump_json(rows)})
 
 
 class PostgresSettlementFailures:
     """Implements ``SettlementFailures``.
 
     Args:
-        connection: Carries a transaction of its own.
+        session: Of a unit of work of its own.
     """
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     async def count(self, order_id: int, error: str) -> int:
         """Count one more failure of an order."""
         parameters = {"order_id": order_id, "error": error.replace("\0", "")}
-        return int((await self._connection.execute(_COUNT_FAILURE, parameters)).scalar_one())
+        (counted,) = await self._session.objects(_COUNT_FAILURE, parameters)
+        return int(counted.failures)
 
     async def wait(self, order_id: int, duration: timedelta) -> None:
         """Leave an order alone for a while."""
-        await self._connection.execute(_WAIT, {"order_id": order_id, "duration": duration})
+        await self._session.run(_WAIT, {"order_id": order_id, "duration": duration})
 
 
-def _settling_order(row: Row[Any]) -> SettlingOrder:
+def _settling_order(row: Record) -> SettlingOrder:
     return SettlingOrder(
         order=order_of(row),
-        sender=_wallet(row, "sender", row.sender_wallet_id),
-        receiver=_wallet(row, "receiver", row.receiver_wallet_id),
+        sender=_wallet(*_SENDER(row)),
+        receiver=_wallet(*_RECEIVER(row)),
         merchant=row.merchant,
         gateway_tx_id=row.gateway_tx_id,
         resolves_suspense=row.resolves_suspense,
@@ -242,28 +255,27 @@ def _settling_order(row: Row[Any]) -> SettlingOrder:
     )
 
 
-def _wallet(row: Row[Any], side: str, wallet_id: int) -> SettlingWallet | None:
-    facts = row._mapping  # noqa: SLF001 - SQLAlchemy's public name of a row's columns
-    if facts[f"{side}_currency"] is None:
+def _wallet(
+    wallet_id: int,
+    currency: str | None,
+    connection_id: int | None,
+    account_id: int | None,
+    phone: str | None,
+    *owner_ids: int | None,
+) -> SettlingWallet | None:
+    if currency is None:
         return None
-    owners = {
-        ActorType.ORGANIZATION: facts[f"{side}_organization_id"],
-        ActorType.AGENT: facts[f"{side}_agent_id"],
-        ActorType.CUSTOMER: facts[f"{side}_customer_id"],
-        ActorType.METER: facts[f"{side}_meter_id"],
-        ActorType.CONNECTION: facts[f"{side}_connection_id"],
-    }
-    account_id = facts[f"{side}_account_id"]
+    owners = zip(_OWNERS, owner_ids, strict=True)
     return SettlingWallet(
         id=wallet_id,
-        currency=Currency(facts[f"{side}_currency"]),
-        actor=next((actor for actor, owner_id in owners.items() if owner_id is not None), ActorType.BANKING_SYSTEM),
-        connection_id=facts[f"{side}_connection_id"],
-        contact=None if account_id is None else Contact(account_id=account_id, phone=facts[f"{side}_phone"]),
+        currency=Currency(currency),
+        actor=next((actor for actor, owner_id in owners if owner_id is not None), ActorType.BANKING_SYSTEM),
+        connection_id=connection_id,
+        contact=None if account_id is None else Contact(account_id=account_id, phone=phone),
     )
 
 
-def _meter(row: Row[Any]) -> SoldMeter:
+def _meter(row: Record) -> SoldMeter:
     return SoldMeter(
         id=row.receiver_meter_id,
         external_reference=row.meter_reference,

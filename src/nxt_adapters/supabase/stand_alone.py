@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from nxt_adapters.supabase.event_outbox import NoEvents, PostgresEvents
 from nxt_adapters.supabase.messages import Depth, PostgresMessageStore
 from nxt_adapters.supabase.retention import delete_in_batches, forget_messages
+from nxt_adapters.supabase.session import Session
 from nxt_domain.messaging.ports import DeviceMessages, MessagingMetrics
 from nxt_domain.messaging.tuning import Lanes
 from nxt_domain.shared.outbox import Outbox
@@ -44,7 +45,7 @@ class StandAloneStore(PostgresMessageStore):
 
     Args:
         engine: The process's pool.
-        messages_of: Opens the queue on the transaction's connection.
+        messages_of: Opens the queue in the transaction.
         tells: Whether there is somebody to tell of events [DM-161].
         metrics: Counts rows that can't be read.
     """
@@ -53,7 +54,7 @@ class StandAloneStore(PostgresMessageStore):
         self,
         engine: AsyncEngine,
         *,
-        messages_of: Callable[[AsyncConnection], DeviceMessages],
+        messages_of: Callable[[Session], DeviceMessages],
         tells: bool,
         metrics: MessagingMetrics | None = None,
     ) -> None:
@@ -69,7 +70,7 @@ class StandAloneStore(PostgresMessageStore):
     @property
     def messages(self) -> DeviceMessages:
         """See ``CommandTransaction.messages``."""
-        return self._messages_of(self.connection)
+        return self._messages_of(self.session)
 
     @property
     def requests(self) -> PostgresEnqueueRequests:

@@ -264,7 +264,7 @@ class TakeOverWork(PostgresTransaction):
     @cached_property
     def ledger(self) -> PostgresLedger:
         """The ledger."""
-        return PostgresLedger(self.connection)
+        return PostgresLedger(self.session)
 
     @cached_property
     def new_books(self) -> PostgresNewBooks:

@@ -7,21 +7,20 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from nxt_adapters.supabase.engine import dump_json
+from nxt_adapters.supabase.session import Session
+from nxt_adapters.supabase.written import Read, Written
 from nxt_domain.tokens.model import TokenClass, TokenReservation
 from nxt_domain.tokens.rules import minute_of
 
-_TAKEN: Final = text(
+_TAKEN: Final = Read(
     """
     select meter_id, issue_minute from internal.sts_tokens
     where meter_id = any(:meter_ids) and issue_minute >= date_trunc('minute', cast(:since as timestamptz))
     """
 )
 
-_RESERVE: Final = text(
+_RESERVE: Final = Written(
     """
     with reserved as (
         insert into internal.sts_tokens
@@ -38,9 +37,14 @@ _RESERVE: Final = text(
     """
 )
 
-_OF_INTERACTIONS: Final = text("select * from internal.sts_tokens where interaction_id = any(:ids)")
+_OF_INTERACTIONS: Final = Read(
+    """
+    select meter_id, interaction_id, token_class, issue_time, nonce, value, token from internal.sts_tokens
+    where interaction_id = any(:ids)
+    """
+)
 
-_COMPLETE: Final = text(
+_COMPLETE: Final = Written(
     "update internal.sts_tokens set token = :token where interaction_id = :interaction_id and token is null"
 )
 
@@ -49,24 +53,24 @@ class PostgresTokenIssues:
     """``TokenIssues`` on the relational plane.
 
     Args:
-        connection: The open transaction's.
+        session: Of the unit of work.
     """
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     async def taken_minutes(self, meter_ids: Collection[int], since: datetime) -> Mapping[int, Collection[datetime]]:
         """See ``TokenIssues.taken_minutes``."""
         taken: dict[int, set[datetime]] = defaultdict(set)
         if meter_ids:
-            for row in await self._connection.execute(_TAKEN, {"meter_ids": list(meter_ids), "since": since}):
+            for row in await self._session.objects(_TAKEN, {"meter_ids": list(meter_ids), "since": since}):
                 taken[row.meter_id].add(row.issue_minute)
         return taken
 
     async def reserve(self, reservations: Sequence[TokenReservation]) -> None:
         """See ``TokenIssues.reserve``."""
         if reservations:
-            await self._connection.execute(_RESERVE, {"rows": dump_json([_row(each) for each in reservations])})
+            await self._session.run(_RESERVE, {"rows": dump_json([_row(each) for each in reservations])})
 
     async def of_interactions(self, interaction_ids: Collection[int]) -> Mapping[int, TokenReservation]:
         """See ``TokenIssues.of_interactions``."""
@@ -82,12 +86,12 @@ class PostgresTokenIssues:
                 value=row.value,
                 token=row.token,
             )
-            for row in await self._connection.execute(_OF_INTERACTIONS, {"ids": list(interaction_ids)})
+            for row in await self._session.objects(_OF_INTERACTIONS, {"ids": list(interaction_ids)})
         }
 
     async def complete(self, interaction_id: int, token: str) -> None:
         """See ``TokenIssues.complete``."""
-        await self._connection.execute(_COMPLETE, {"interaction_id": interaction_id, "token": token})
+        await self._session.run(_COMPLETE, {"interaction_id": interaction_id, "token": token})
 
 
 def _row(reservation: TokenReservation) -> dict[str, object]:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from nxt_adapters.supabase.session import Session, TransactionSession, driver_of
+from nxt_adapters.supabase.session import Session, TransactionSession, commit_at_driver, driver_of
 from nxt_adapters.supabase.written import Read, Written
 from nxt_domain.shared.errors import Conflict, DomainError, Forbidden, InvalidInput, Unavailable
 from nxt_domain.shared.idempotency import Claim, claim_at_work, claim_lost
@@ -160,7 +160,7 @@ async def _commit(connection: AsyncConnection) -> None:
     if connection.in_transaction():
         await connection.commit()
     else:
-        await driver_of(connection).commit()
+        await commit_at_driver(connection)
 
 
 async def _end_reading(connection: AsyncConnection) -> None:

@@ -9,7 +9,7 @@ from typing import Self
 
 import psycopg
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from nxt_adapters.supabase.account_register import PostgresAccountRegister
 from nxt_adapters.supabase.audit import PostgresAuditTrail
@@ -52,7 +52,7 @@ from nxt_domain.identity.scope import Scope
 from nxt_domain.messaging.ports import DeviceMessages
 from nxt_domain.shared.secrets import SecretBox, SecretLost
 
-MessagesOf = Callable[[AsyncConnection], DeviceMessages]
+MessagesOf = Callable[[Session], DeviceMessages]
 """Opens the queue of device messages inside a transaction."""
 
 
@@ -70,7 +70,7 @@ class SupabaseUnitOfWork(PostgresTransaction):
 
     Args:
         engine: The process's pool.
-        messages_of: Opens the queue of device messages on the transaction's connection.
+        messages_of: Opens the queue of device messages in the transaction.
         secret_box: Gives the data keys of stored secrets, when they are needed.
     """
 
@@ -138,17 +138,17 @@ class SupabaseUnitOfWork(PostgresTransaction):
     @cached_property
     def ledger(self) -> PostgresLedger:
         """The ledger."""
-        return PostgresLedger(self.connection)
+        return PostgresLedger(self.session)
 
     @cached_property
     def settlements(self) -> PostgresSettlements:
         """Orders to settle."""
-        return PostgresSettlements(self.connection)
+        return PostgresSettlements(self.session)
 
     @cached_property
     def settlement_failures(self) -> PostgresSettlementFailures:
         """Technical failures of settlements."""
-        return PostgresSettlementFailures(self.connection)
+        return PostgresSettlementFailures(self.session)
 
     @cached_property
     def ussd_sessions(self) -> PostgresUssdSessions:
@@ -203,12 +203,12 @@ class SupabaseUnitOfWork(PostgresTransaction):
     @cached_property
     def notices(self) -> PostgresNotices:
         """Text messages to be sent."""
-        return PostgresNotices(self.connection)
+        return PostgresNotices(self.session)
 
     @cached_property
     def meters(self) -> PostgresMeters:
         """Meters."""
-        return PostgresMeters(self.connection)
+        return PostgresMeters(self.session)
 
     @cached_property
     def meter_search(self) -> PostgresMeterSearch:
@@ -218,7 +218,7 @@ class SupabaseUnitOfWork(PostgresTransaction):
     @cached_property
     def interactions(self) -> PostgresInteractions:
         """Interactions."""
-        return PostgresInteractions(self.connection)
+        return PostgresInteractions(self.session)
 
     @cached_property
     def state_events(self) -> PostgresStateEvents:
@@ -228,22 +228,22 @@ class SupabaseUnitOfWork(PostgresTransaction):
     @cached_property
     def grids(self) -> PostgresGridTwins:
         """Grids and gateways."""
-        return PostgresGridTwins(self.connection)
+        return PostgresGridTwins(self.session)
 
     @cached_property
     def token_issues(self) -> PostgresTokenIssues:
         """The record of tokens."""
-        return PostgresTokenIssues(self.connection)
+        return PostgresTokenIssues(self.session)
 
     @cached_property
     def decoder_keys(self) -> PostgresDecoderKeys:
         """Meters' keys."""
-        return PostgresDecoderKeys(self.connection, self._secret_box)
+        return PostgresDecoderKeys(self.session, self._secret_box)
 
     @cached_property
     def messages(self) -> DeviceMessages:
         """The durable queue of device messages."""
-        return self._messages_of(self.connection)
+        return self._messages_of(self.session)
 
     @cached_property
     def intents(self) -> PostgresIntents:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from nxt_adapters.supabase.decoder_keys import PostgresDecoderKeys
 from nxt_adapters.supabase.engine import create_engine
 from nxt_adapters.supabase.secret_store import PostgresSecretStore
+from nxt_adapters.supabase.session import TransactionSession
 from nxt_adapters.supabase.tables import meters
 from nxt_adapters.system.secret_box import AesGcmBox
 from nxt_entrypoints.simulators.fleet import Fleet, FleetMeter
@@ -34,7 +35,8 @@ async def share_meter_keys(relational_url: str, data_key: str, fleet_path: Path)
             return
         async with engine.connect() as connection:
             rows = (await connection.execute(select(meters.c.id, meters.c.external_reference))).all()
-            keys = await PostgresDecoderKeys(connection, lambda: box).of_meters([row.id for row in rows])
+            decoder_keys = PostgresDecoderKeys(TransactionSession(connection), lambda: box)
+            keys = await decoder_keys.of_meters([row.id for row in rows])
     finally:
         await engine.dispose()
     by_number = {row.external_reference: keys[row.id].reveal() for row in rows if row.id in keys}

@@ -14,11 +14,12 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from nxt_adapters.supabase.engine import create_engine
 from nxt_adapters.supabase.event_outbox import PostgresEventOutbox
 from nxt_adapters.supabase.messages import PostgresDeviceMessages
+from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.stand_alone import StandAloneStore, Upkeep
 from nxt_adapters.supabase.wakeups import PostgresWakeUps
 from nxt_adapters.system.clock import SystemClock
@@ -144,9 +145,9 @@ class MessagingProcess:
         tells = self._settings.document.event_webhook is not None
         return StandAloneStore(self._engine, messages_of=self._messages_of, tells=tells, metrics=self._metrics)
 
-    def _messages_of(self, connection: AsyncConnection) -> DeviceMessages:
+    def _messages_of(self, session: Session) -> DeviceMessages:
         return PostgresDeviceMessages(
-            connection,
+            session,
             couriers=self.plugins.deliverers.couriers,
             new_id=self._new_id,
             policy=self._policy,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from nxt_adapters.calin_api import DcuIntake
 from nxt_adapters.calin_api.v1 import PLUGIN_ID as CALIN_V1
 from nxt_adapters.calin_api.v2 import PLUGIN_ID as CALIN_V2
@@ -20,7 +18,7 @@ from nxt_adapters.chirpstack import (
 from nxt_adapters.device_messaging import DeviceMessagingClient, DeviceMessagingSettings
 from nxt_adapters.nxt_sts import NxtStsSettings, NxtStsVendor
 from nxt_adapters.supabase.outbox import PostgresOutbox
-from nxt_adapters.supabase.session import TransactionSession
+from nxt_adapters.supabase.session import Session
 from nxt_adapters.supabase.unit_of_work import MessagesOf
 from nxt_adapters.supabase.waiting_commands import PostgresWaitingCommands
 from nxt_domain.grids.model import CommunicationProtocol
@@ -96,13 +94,11 @@ def messaging_client(settings: Settings) -> DeviceMessagingClient:
     return DeviceMessagingClient(DeviceMessagingSettings(url=settings.text("DEVICE_MESSAGING_URL"), api_key=key))
 
 
-def remote_messages(
-    connection: AsyncConnection, *, service: MessagingService, new_id: Callable[[], str]
-) -> RemoteDeviceMessages:
+def remote_messages(session: Session, *, service: MessagingService, new_id: Callable[[], str]) -> RemoteDeviceMessages:
     """Open the adopter's side of the service in a transaction."""
     return RemoteDeviceMessages(
-        outbox=PostgresOutbox(TransactionSession(connection)),
-        waiting=PostgresWaitingCommands(connection),
+        outbox=PostgresOutbox(session),
+        waiting=PostgresWaitingCommands(session),
         service=service,
         new_id=new_id,
     )

@@ -19,7 +19,7 @@ from nxt_domain.shared.errors import NotFound, Unavailable
 class WithInteractions(PaymentsTransaction):
     @property
     def interactions(self) -> PostgresInteractions:
-        return PostgresInteractions(self.connection)
+        return PostgresInteractions(self.session)
 
 
 class Completed:

@@ -66,7 +66,7 @@ class Memory:
 class Stores:
     def __init__(self, url: str, series: SqlWorld) -> None:
         self.engine = create_engine(url, pool_size=2)
-        self.begin: Any = lambda: SupabaseUnitOfWork(self.engine, messages_of=lambda connection: NotImplemented)
+        self.begin: Any = lambda: SupabaseUnitOfWork(self.engine, messages_of=lambda session: NotImplemented)
         self.use: ConnectionUse = TimescaleConnectionUse(series.pool)
         self.owner = psycopg.connect(url, autocommit=True)
         self.owner.execute("insert into organizations (id, name) values (7, 'Sunny')")

@@ -51,7 +51,7 @@ def reversing(world: PostgresWorld) -> ReverseOrder:
     return ReverseOrder(
         begin=lambda: SupabaseUnitOfWork(
             world.engine,
-            lambda connection: PostgresDeviceMessages(connection, couriers={}, new_id=new_id, policy=DeliveryPolicy()),
+            lambda session: PostgresDeviceMessages(session, couriers={}, new_id=new_id, policy=DeliveryPolicy()),
         ),
         clock=world.clock,
     )

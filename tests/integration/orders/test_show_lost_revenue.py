@@ -84,7 +84,7 @@ def _issue(meter: int) -> LastIssue | None:
 class Stores:
     def __init__(self, url: str, use: DailyUse) -> None:
         self.engine = create_engine(url, pool_size=2)
-        self.begin: Any = lambda: SupabaseUnitOfWork(self.engine, messages_of=lambda connection: NotImplemented)
+        self.begin: Any = lambda: SupabaseUnitOfWork(self.engine, messages_of=lambda session: NotImplemented)
         self.use = use
         with psycopg.connect(url, autocommit=True) as owner:
             owner.execute("insert into organizations (id, name) values (7, 'Sunny')")

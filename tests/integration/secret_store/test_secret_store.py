@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from nxt_adapters.supabase.decoder_keys import PostgresDecoderKeys
 from nxt_adapters.supabase.engine import create_engine
 from nxt_adapters.supabase.secret_store import PostgresSecretStore, Resealed
+from nxt_adapters.supabase.session import TransactionSession
 from nxt_adapters.system.secret_box import AesGcmBox
 from nxt_domain.shared.errors import InvalidInput
 from nxt_domain.shared.secrets import Sealed, SecretLost
@@ -46,7 +47,7 @@ async def scalar(engine: AsyncEngine, statement: str) -> object:
 
 async def decoder_keys(engine: AsyncEngine, box: AesGcmBox, meter_ids: list[int]) -> dict[int, str]:
     async with engine.connect() as connection:
-        found = await PostgresDecoderKeys(connection, lambda: box).of_meters(meter_ids)
+        found = await PostgresDecoderKeys(TransactionSession(connection), lambda: box).of_meters(meter_ids)
     return {meter_id: key.reveal() for meter_id, key in found.items()}
 
 

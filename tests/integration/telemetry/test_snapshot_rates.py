@@ -70,7 +70,7 @@ class Stores:
     def __init__(self, url: str, series: SqlWorld, simulator: RatesProvider) -> None:
         self.clock = MemoryClock(AT_ONE)
         self.engine = create_engine(url, pool_size=2)
-        self.begin: Any = lambda: SupabaseUnitOfWork(self.engine, messages_of=lambda connection: NotImplemented)
+        self.begin: Any = lambda: SupabaseUnitOfWork(self.engine, messages_of=lambda session: NotImplemented)
         self.series = series
         self.rows: Any = TimescaleRateRows(series.pool)
         self.simulator = simulator
