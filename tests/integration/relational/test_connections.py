@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Integer, bindparam, func, literal_column, select, text
+from sqlalchemy import Integer, bindparam, event, func, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.support.running_roles import quiet
 
@@ -54,7 +54,7 @@ async def pool(relational_url: str) -> AsyncIterator[ReadPool]:
 
 
 def reading(engine: AsyncEngine, pool: ReadPool) -> SupabaseReading:
-    return SupabaseReading(for_reading(engine), lambda connection: NotImplemented, pool)
+    return SupabaseReading(for_reading(engine), lambda session: NotImplemented, pool)
 
 
 async def read(engine: AsyncEngine, statement: Any, **parameters: object) -> Any:
@@ -136,6 +136,21 @@ async def test_what_was_written_and_not_committed_is_gone(engine: AsyncEngine) -
     async with PostgresTransaction(engine) as tx:
         await tx.connection.execute(WRITE)
     assert await read(engine, HELD) == 0
+
+
+async def test_who_counts_is_told_of_what_only_the_driver_did(engine: AsyncEngine) -> None:
+    """Of statements and of the commit, whose transaction SQLAlchemy knows nothing of."""
+    told: list[str] = []
+    event.listen(engine.sync_engine, "before_cursor_execute", lambda *facts: told.append(facts[2]))
+    event.listen(engine.sync_engine, "commit", lambda _: told.append("commit"))
+    lakeside = insertion("public.banks", [{"name": "Lakeside Bank", "external_id": "999"}])
+    async with PostgresTransaction(engine) as tx:
+        assert await tx.session.run(*lakeside) == 1
+        assert not tx.connection.in_transaction()
+        del told[:-1]  # what the pool asks a new connection
+        await tx.commit()
+    assert told == [lakeside[0].sql, "commit"]
+    assert await read(engine, HELD) == 1
 
 
 async def test_an_aborted_transaction_ends_without_a_further_error(engine: AsyncEngine) -> None:

@@ -82,7 +82,7 @@ async def test_a_page_reads_a_few_rows_by_index(engine: AsyncEngine) -> None:
             for after in (None, 190 * GRID_SIZE + 100 if scope == SMALL else 173 * GRID_SIZE + 100):
                 window = Window(after=after)
                 told.clear()
-                async with SupabaseUnitOfWork(engine, lambda connection: NotImplemented) as tx:
+                async with SupabaseUnitOfWork(engine, lambda session: NotImplemented) as tx:
                     page = await attrgetter(name)(tx.within(scope))(window, grid_id=grid_id)
                     assert len(page.items) == 100
                     assert len(told) == 1, "one statement per page"
