@@ -12,6 +12,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -55,7 +56,7 @@ _UNFINISHED = """
     select t.id, t.kind, t.attempts, t.last_error from internal.outbox_tasks t left join orders o on o.id = t.order_id
     where t.done_at is null and (t.kind <> 'TOP_UP_COMMAND' or o.tariff > 0)
 """
-_ACCIDENTS = (DomainError, DBAPIError)
+_ACCIDENTS = (DomainError, DBAPIError, psycopg.Error)
 """How a cut, or a refusal, ends what somebody was doing."""
 
 
