@@ -58,6 +58,7 @@ _SECRETS_IN_TEXT = (
 )
 _QUIET = ("alembic.runtime.migration", "amqtt", "transitions", "gmqtt", "socketio", "engineio", "rq.worker")
 _MESSAGING = "nxt_domain.messaging"
+_STACK = structlog.processors.StackInfoRenderer()
 _MAX_DEPTH = 6
 _WORDS_AND_NUMBERS = frozenset({str, bool, int, float, type(None)})
 _JSON = json.JSONEncoder(default=str)
@@ -89,7 +90,7 @@ def set_up_logging(
         structlog.stdlib.add_logger_name,
     ]
     written: list[Processor] = [
-        structlog.processors.format_exc_info,
+        _traceback,
         Redaction(secrets),
         _Place(role),
         _renderer(style, stream),
@@ -108,7 +109,7 @@ def set_up_logging(
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     # Our own lines don't go through the standard library: there is one for each request.
     structlog.configure(
-        processors=[*named, structlog.processors.StackInfoRenderer(), *written],
+        processors=[*named, *written],
         wrapper_class=structlog.make_filtering_bound_logger(root.level),
         logger_factory=partial(_Lines, stream),
         cache_logger_on_first_use=False,
@@ -125,6 +126,13 @@ def _renderer(style: Style, stream: TextIO) -> Processor:
         pad_event_to=0,
         exception_formatter=structlog.dev.plain_traceback,
     )
+
+
+def _traceback(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Write out where it happened; most lines don't ask for it."""
+    if "exc_info" in event:
+        event = structlog.processors.format_exc_info(logger, method, event)
+    return _STACK(logger, method, event) if "stack_info" in event else event
 
 
 class _Lines:

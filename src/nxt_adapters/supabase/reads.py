@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
@@ -22,12 +23,21 @@ from nxt_adapters.supabase.written import Read, Record, Written
 
 _WAIT_S = 2.0  # as long as reads are tried again while the database restarts [REL-175]
 _IDLE_S = 30.0  # [API-204]
+_ANSWERED_JUST_NOW_S = 0.02  # what breaks within that time shows in the read, which is tried again
 
 Observer = Callable[[str, Mapping[str, object]], None]
 """Is told of each statement with its parameters."""
 
 
 class _ReadConnection(AsyncConnection[TupleRow]):
+    """A connection of the pool.
+
+    Attributes:
+        rests_since: When it was given back, by the monotonic clock.
+    """
+
+    rests_since = 0.0
+
     @cached_property
     def reader(self) -> AsyncCursor[TupleRow]:
         """Its only cursor: who holds the connection runs one statement, and takes all rows."""
@@ -90,12 +100,13 @@ class ReadPool:
             await connection.reader.execute(read.query, parameters)
             return await read.fetch(connection.reader)
         finally:
+            connection.rests_since = time.monotonic()
             await self._pool.putconn(connection)
 
     async def _lent(self) -> _ReadConnection:
         while True:
             connection = await self._pool.getconn()
-            if not has_news(connection):
+            if time.monotonic() - connection.rests_since < _ANSWERED_JUST_NOW_S or not has_news(connection):
                 return connection
             # A server that went away said so; the pool drops what is closed, and opens anew.
             await connection.close()

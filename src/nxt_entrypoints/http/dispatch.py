@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import time
@@ -12,6 +13,7 @@ from typing import Any, TypeAlias
 import attrs
 import structlog
 from aiohttp import web
+from structlog.typing import FilteringBoundLogger
 
 from nxt_domain.identity.model import CallOrigin
 from nxt_domain.shared.errors import DomainError, InvalidInput, NotFound
@@ -42,6 +44,8 @@ REQUEST_ID_HEADER = "X-Request-Id"
 _Kind: TypeAlias = Any
 """A type hint of an input, which has no type of its own."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_PROCESS = os.urandom(8).hex()
+_serials = itertools.count(int.from_bytes(os.urandom(4)))
 _SERVER = "nxt"
 NULL_CHARACTERS = "null characters are not allowed"
 
@@ -62,6 +66,7 @@ class Dispatcher:
         cors: None: the role sends no CORS headers [API-35].
         trusted_proxies: From which peers ``X-Forwarded-For`` is believed.
         dialect: How all paths answer that have no dialect of their own; None: as the role's API does.
+        log: Of requests, bound once: to find it costs more than to write.
     """
 
     role: str
@@ -74,6 +79,7 @@ class Dispatcher:
     cors: Cors | None = None
     trusted_proxies: Sequence[Network] = ()
     dialect: Dialect | None = None
+    log: FilteringBoundLogger = attrs.field(factory=lambda: structlog.get_logger("nxt.http").bind())
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request; whatever happens, there is an answer and a log line."""
@@ -85,7 +91,7 @@ class Dispatcher:
         in_flight.inc()
         try:
             response = await self._answer(request, exchange)
-            exchange.record(self.metrics, status=response.status, seconds=time.perf_counter() - started)
+            exchange.record(self.metrics, self.log, status=response.status, seconds=time.perf_counter() - started)
         finally:
             in_flight.dec()
         return response
@@ -95,7 +101,7 @@ class Dispatcher:
         return Exchange(
             role=self.role,
             method=request.method,
-            request_id=wished if _REQUEST_ID.fullmatch(wished) else os.urandom(16).hex(),
+            request_id=wished if _REQUEST_ID.fullmatch(wished) else _new_request_id(),
             client_address=client_address(
                 request.remote, request.headers.getall("X-Forwarded-For", ()), self.trusted_proxies
             ),
@@ -203,6 +209,11 @@ class Dispatcher:
             return await _in_dialect(request, exchange.dialect, headers, DomainError(INTERNAL_MESSAGE), 500)
         body = error_body(DomainError(""), status=500, request_id=exchange.request_id, is_expected=False)
         return await respond(request, body, status=500, headers=headers)
+
+
+def _new_request_id() -> str:
+    """Make an id that no other request has, of this process or another; nobody is kept from guessing it."""
+    return f"{_PROCESS}{next(_serials):016x}"
 
 
 def _closed_if_unread(response: web.StreamResponse, error: DomainError) -> web.StreamResponse:

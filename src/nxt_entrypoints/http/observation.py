@@ -6,16 +6,14 @@ from functools import cache
 from weakref import WeakKeyDictionary
 
 import attrs
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from structlog.typing import FilteringBoundLogger
 
 from nxt_domain.identity.model import Principal
 from nxt_entrypoints.http.routes import OPERATIONS_TAG, Dialect, Guard, Route
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _UNMATCHED = "(unmatched)"
-
-_log = structlog.get_logger("nxt.http")
 
 
 class HttpMetrics:
@@ -72,7 +70,7 @@ class Exchange:
         """The route's path with its parameters' names: bounded, unlike paths."""
         return self.route.path if self.route else _UNMATCHED
 
-    def record(self, metrics: HttpMetrics, *, status: int, seconds: float) -> None:
+    def record(self, metrics: HttpMetrics, log: FilteringBoundLogger, *, status: int, seconds: float) -> None:
         """Count and log the answered request; neither bodies nor credentials nor paths with values."""
         # Methods are the client's choice; only known ones become labels.
         method = self.route.method if self.route else "*"
@@ -80,7 +78,7 @@ class Exchange:
         metrics.seconds_of(self.role, method, self.template).observe(seconds)
         # Probes and scrapes come every few seconds.
         is_operational = self.route is not None and OPERATIONS_TAG in self.route.tags
-        (_log.debug if is_operational else _log.info)(
+        (log.debug if is_operational else log.info)(
             "request",
             role=self.role,
             method=self.method,
