@@ -32,9 +32,12 @@ class HttpMetrics:
         self.in_flight = Gauge("nxt_http_requests_in_flight", "Requests being answered.", ("role",), registry=registry)
         # To find a figure by its labels costs more than to change it.
         self.in_flight_of = cache(self.in_flight.labels)
-        self.requests_of = cache(self.requests.labels)
-        self.seconds_of = cache(self.seconds.labels)
+        self.answered = cache(self._answered)
         self.defects = Counter("nxt_http_defects", "Unexpected errors.", labels, registry=registry)
+
+    def _answered(self, role: str, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        """Return what counts and what times the answers of one kind."""
+        return self.requests.labels(role, method, route, str(status)), self.seconds.labels(role, method, route)
 
 
 _by_registry: WeakKeyDictionary[CollectorRegistry, HttpMetrics] = WeakKeyDictionary()
@@ -74,8 +77,9 @@ class Exchange:
         """Count and log the answered request; neither bodies nor credentials nor paths with values."""
         # Methods are the client's choice; only known ones become labels.
         method = self.route.method if self.route else "*"
-        metrics.requests_of(self.role, method, self.template, str(status)).inc()
-        metrics.seconds_of(self.role, method, self.template).observe(seconds)
+        count, times = metrics.answered(self.role, method, self.template, status)
+        count.inc()
+        times.observe(seconds)
         # Probes and scrapes come every few seconds.
         is_operational = self.route is not None and OPERATIONS_TAG in self.route.tags
         (log.debug if is_operational else log.info)(

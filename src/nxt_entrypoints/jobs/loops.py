@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
-from nxt_adapters.supabase.transaction import domain_error
+from nxt_adapters.supabase.transaction import DatabaseError, domain_error
 from nxt_domain.shared.errors import Unavailable
 
 _log = structlog.get_logger(__name__)
@@ -27,7 +26,7 @@ async def sleep_until_woken(woken: asyncio.Event, stopping: asyncio.Event, timeo
 
 def _absence(error: Exception) -> Unavailable | None:
     """Tell whether something is only away for now, which is said once and needs no traceback [DM-189]."""
-    found = domain_error(error) if isinstance(error, DBAPIError) else error
+    found = domain_error(error) if isinstance(error, DatabaseError) else error
     return found if isinstance(found, Unavailable) else None
 
 
