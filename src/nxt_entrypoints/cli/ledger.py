@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
+import re
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -56,13 +57,21 @@ def audit(data: Path | None, url: str | None, as_json: bool) -> int:
     return 1 if findings else 0
 
 
+def _order_of(context: click.Context, argument: click.Parameter, words: Sequence[str]) -> int:
+    """Read ``order 50``, or the number alone."""
+    *kind, number = words
+    if kind not in ([], ["order"]) or not re.fullmatch("[1-9][0-9]{0,9}", number):
+        raise click.BadParameter("say the number of an order, such as: order 50", context, argument)
+    return int(number)
+
+
 @ledger.command(
     epilog=examples(
-        "nxt ledger explain 50",
-        "nxt ledger explain 50 --data ./demo --json",
+        "nxt ledger explain order 50",
+        "nxt ledger explain order 50 --data ./demo --json",
     )
 )
-@click.argument("order_id", metavar="ORDER", type=click.IntRange(min=1))
+@click.argument("order_id", metavar="order NUMBER", nargs=-1, required=True, callback=_order_of)
 @data_option
 @click.option("--url", help="Address of the relational database, in place of the environment's.")
 @json_option

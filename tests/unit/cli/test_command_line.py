@@ -327,6 +327,31 @@ class TestExtras:
     def test_a_missing_module_of_ours_is_a_defect_and_shows_itself(self):
         assert missing_extra(ModuleNotFoundError("x", name="nxt_domain.absent")) is None
 
+    @pytest.mark.parametrize(
+        ("words", "expected"),
+        [
+            (["order", "50"], 50),
+            (["50"], 50),
+            (["wallet", "50"], None),
+            (["order"], None),
+            (["order", "0"], None),
+            (["order", "x"], None),
+            (["order", "50", "51"], None),
+        ],
+    )
+    def test_an_order_is_explained_by_its_number(self, nxt_command, monkeypatch, words, expected):
+        asked = []
+        module = types.ModuleType("nxt_entrypoints.ledger_books")
+        module.story = lambda url, order_id: asked.append(order_id)
+        monkeypatch.setitem(sys.modules, "nxt_entrypoints.ledger_books", module)
+        status, _, err = nxt_command("ledger", "explain", *words, "--url", "postgresql://x")
+        if expected is None:
+            assert (status, asked) == (2, [])
+            assert "such as: order 50" in err
+        else:
+            assert (status, asked) == (1, [expected])
+            assert err == f"nxt: there is no order {expected}\n"
+
     def test_ledger_audit_says_unreachable_with_its_own_status(self, nxt_command, monkeypatch):
         """(R35) 0 clean, 1 finding, 2 unreachable."""
 
