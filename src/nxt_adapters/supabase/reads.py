@@ -23,7 +23,7 @@ from nxt_adapters.supabase.written import Read, Record, Written
 
 _WAIT_S = 2.0  # as long as reads are tried again while the database restarts [REL-175]
 _IDLE_S = 30.0  # [API-204]
-_ANSWERED_JUST_NOW_S = 0.02  # what breaks within that time shows in the read, which is tried again
+_ANSWERED_JUST_NOW_S = 0.02  # what breaks within that time shows in the read; routes that only read try again
 
 Observer = Callable[[str, Mapping[str, object]], None]
 """Is told of each statement with its parameters."""

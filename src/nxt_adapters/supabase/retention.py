@@ -61,7 +61,7 @@ async def delete_in_batches(engine: AsyncEngine, statement: str, **values: objec
         values: What else it binds.
 
     Raises:
-        Unavailable: The database can't be reached; what went before stays deleted.
+        DBAPIError: The database can't be reached; what went before stays deleted.
     """
     total = 0
     while True:
@@ -80,7 +80,7 @@ async def forget_messages(engine: AsyncEngine, age: timedelta) -> int:
         age: How long finished messages are kept.
 
     Raises:
-        Unavailable: The database can't be reached; what went before stays deleted.
+        DBAPIError: The database can't be reached; what went before stays deleted.
     """
     return await delete_in_batches(engine, _ARCHIVED_MESSAGES, age=age)
 
@@ -103,7 +103,7 @@ class PostgresRetention:
         """Delete, and return how many rows went.
 
         Raises:
-            Unavailable: The database can't be reached; what went before stays deleted.
+            DBAPIError: The database can't be reached; what went before stays deleted.
         """
         total = await forget_messages(self._engine, self._messages)
         for table, age in _SHORT_LIVED.items():
