@@ -87,13 +87,13 @@ class Dispatcher:
         exchange = self._open(request)
         # aiohttp runs each request as a task of its own, with which all that is bound ends.
         structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
-        in_flight = self.metrics.in_flight_of(self.role)
-        in_flight.inc()
+        running = self.metrics.running_of(self.role)
+        running.number += 1
         try:
             response = await self._answer(request, exchange)
             exchange.record(self.metrics, self.log, status=response.status, seconds=time.perf_counter() - started)
         finally:
-            in_flight.dec()
+            running.number -= 1
         return response
 
     def _open(self, request: web.Request) -> Exchange:

@@ -16,6 +16,13 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _UNMATCHED = "(unmatched)"
 
 
+@attrs.define
+class Running:
+    """How many requests are being answered."""
+
+    number: int = 0
+
+
 class HttpMetrics:
     """The figures of one registry; several roles in one process share them.
 
@@ -31,9 +38,15 @@ class HttpMetrics:
         )
         self.in_flight = Gauge("nxt_http_requests_in_flight", "Requests being answered.", ("role",), registry=registry)
         # To find a figure by its labels costs more than to change it.
-        self.in_flight_of = cache(self.in_flight.labels)
+        self.running_of = cache(self._running)
         self.answered = cache(self._answered)
         self.defects = Counter("nxt_http_defects", "Unexpected errors.", labels, registry=registry)
+
+    def _running(self, role: str) -> Running:
+        """Return what counts a role's requests under way; whoever asks for the figures reads it."""
+        running = Running()
+        self.in_flight.labels(role).set_function(lambda: running.number)
+        return running
 
     def _answered(self, role: str, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
         """Return what counts and what times the answers of one kind."""

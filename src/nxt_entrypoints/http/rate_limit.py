@@ -10,8 +10,9 @@ import asyncio
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain, islice
+from typing import Protocol, TypeAlias
 
 import attrs
 import structlog
@@ -71,6 +72,10 @@ class Window:
             return self
         return Window(index, previous=self.current if index == self.index + 1 else 0)
 
+    def and_one(self) -> Window:
+        """Return the counts with one call more in the present window."""
+        return Window(self.index, self.previous, self.current + 1)
+
     def wait_s(self, limit: int, elapsed: float) -> float:
         """Return how long to wait for one more call; 0: it fits now.
 
@@ -105,38 +110,24 @@ class LocalRateLimiter:
         index, elapsed = divmod(self._now() / WINDOW_S, 1)
         window = self._windows.get((bucket, address), Window(int(index))).at(int(index))
         _refuse_if(window.wait_s(self._limits[bucket], elapsed))
-        self._windows[bucket, address] = attrs.evolve(window, current=window.current + 1)
+        self._windows[bucket, address] = window.and_one()
         self._windows.move_to_end((bucket, address))
         if len(self._windows) > _MAX_ADDRESSES:
             self._windows.popitem(last=False)
 
 
-@attrs.frozen(eq=False)
-class _Call:
-    """A call that waits to be counted; its answer is how long it has to wait, or None while Valkey is away."""
+_Asked: TypeAlias = tuple[str, str]
+"""A bucket and an address."""
 
-    key: str
-    limit: int
-    wait_s: asyncio.Future[float | None]
-
-    def answer(self, wait_s: float | None) -> None:
-        """Tell the caller, unless it has gone."""
-        if not self.wait_s.done():
-            self.wait_s.set_result(wait_s)
-
-    def fail(self, error: BaseException) -> None:
-        """Tell the caller of a defect, or of the end of the process."""
-        if isinstance(error, asyncio.CancelledError):
-            self.wait_s.cancel()
-        elif not self.wait_s.done():
-            self.wait_s.set_exception(error)
+_Answer: TypeAlias = "asyncio.Future[float | None]"
+"""How long a call has to wait; None while Valkey is away."""
 
 
 class ValkeyRateLimiter:
     """Counts in Valkey, by the server's clock.
 
-    Calls that come while an answer is under way are counted together in the next round trip: what a call costs falls
-    as their number rises.
+    Calls that come while an answer is under way are counted together in the next round trip, those of one address in
+    one step: what a call costs falls as their number rises.
 
     Args:
         client: The process's client.
@@ -150,7 +141,7 @@ class ValkeyRateLimiter:
         self._script = client.register_script(_TAKE)
         self._local = LocalRateLimiter(limits)
         self._away_until = 0.0
-        self._waiting: list[_Call] = []
+        self._waiting: dict[_Asked, list[_Answer]] = {}
         self._counting: asyncio.Task[None] | None = None
 
     async def take(self, bucket: str, address: str) -> None:
@@ -164,45 +155,74 @@ class ValkeyRateLimiter:
     async def _wait_s(self, bucket: str, address: str) -> float | None:
         if time.monotonic() < self._away_until:
             return None
-        answer: asyncio.Future[float | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Call(f"{self._prefix}:{bucket}:{address}", self._limits[bucket], answer))
+        answer: _Answer = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault((bucket, address), []).append(answer)
         if self._counting is None or self._counting.done():
             self._counting = asyncio.create_task(self._count_all())
         return await answer
 
     async def _count_all(self) -> None:
         while self._waiting:
-            calls: list[_Call] = []
+            calls: dict[_Asked, list[_Answer]] = {}
             try:
                 for _ in range(_TURNS):
                     await asyncio.sleep(0)
-                calls, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
-                waits_s = await self._count(calls)
+                calls = {asked: self._waiting.pop(asked) for asked in list(islice(self._waiting, _MOST_AT_ONCE))}
+                await self._count(calls)
             except BaseException as error:  # nobody may wait for an answer that never comes
-                for call in [*calls, *self._waiting]:
-                    call.fail(error)
-                self._waiting = []
+                for answer in chain(*calls.values(), *self._waiting.values()):
+                    _fail(answer, error)
+                self._waiting = {}
                 if isinstance(error, Exception):  # theirs now; nobody asks this task for it
                     return
                 raise
-            for call, wait_s in zip(calls, waits_s, strict=True):
-                call.answer(wait_s)
 
-    async def _count(self, calls: Sequence[_Call]) -> Sequence[float | None]:
-        keys, limits = [call.key for call in calls], [call.limit for call in calls]
+    async def _count(self, calls: Mapping[_Asked, Sequence[_Answer]]) -> None:
+        keys = [f"{self._prefix}:{bucket}:{address}" for bucket, address in calls]
+        wanted = [number for (bucket, _), waiting in calls.items() for number in (self._limits[bucket], len(waiting))]
         try:
             async with asyncio.timeout(_VALKEY_TIMEOUT_S):
-                now_ms, *counts = await self._script(keys=keys, args=[_WINDOW_MS, *limits])
+                now_ms, *counts = await self._script(keys=keys, args=[_WINDOW_MS, *wanted])
         except (RedisError, OSError, TimeoutError) as error:
             self._away_until = time.monotonic() + _RETRY_VALKEY_S
             _log.warning("rate limits are counted locally", error=type(error).__name__)
-            return [None] * len(calls)
+            for answer in chain(*calls.values()):
+                _tell(answer, None)
+            return
         index, elapsed_ms = divmod(int(now_ms), _WINDOW_MS)
-        # The script counted each call that fitted; its counts are what stood before.
-        return [
-            Window(index, int(previous), int(current)).wait_s(call.limit, elapsed_ms / _WINDOW_MS)
-            for call, previous, current in zip(calls, counts[::2], counts[1::2], strict=True)
-        ]
+        for ((bucket, _), waiting), previous, current in zip(calls.items(), counts[::2], counts[1::2], strict=True):
+            window = Window(index, int(previous), int(current))
+            _tell_all(waiting, window, self._limits[bucket], elapsed_ms / _WINDOW_MS)
+
+
+def _tell_all(waiting: Iterable[_Answer], window: Window, limit: int, elapsed: float) -> None:
+    """Tell the calls of one address, in their order, what the script found: it counted each that fitted.
+
+    Args:
+        waiting: Who is told.
+        window: What stood before.
+        limit: Calls per window.
+        elapsed: Share of the present window that had passed, 0 … 1.
+    """
+    for answer in waiting:
+        wait_s = window.wait_s(limit, elapsed)
+        if wait_s == 0:
+            window = window.and_one()
+        _tell(answer, wait_s)
+
+
+def _tell(answer: _Answer, wait_s: float | None) -> None:
+    """Tell a caller, unless it has gone."""
+    if not answer.done():
+        answer.set_result(wait_s)
+
+
+def _fail(answer: _Answer, error: BaseException) -> None:
+    """Tell a caller of a defect, or of the end of the process."""
+    if isinstance(error, asyncio.CancelledError):
+        answer.cancel()
+    elif not answer.done():
+        answer.set_exception(error)
 
 
 def _refuse_if(wait_s: float) -> None:
@@ -222,11 +242,14 @@ local function count(key, expected)
   return 0
 end
 local answer = {now_ms}
-for call, key in ipairs(KEYS) do
+for place, key in ipairs(KEYS) do
+  local limit, calls = tonumber(ARGV[2 * place]), tonumber(ARGV[2 * place + 1])
   local present, before = key .. ':' .. index % 2, key .. ':' .. (index + 1) % 2
   local current, previous = count(present, index), count(before, index - 1)
-  if previous * (1 - elapsed) + current + 1 <= tonumber(ARGV[call + 1]) then
-    redis.call('HSET', present, 'index', index, 'count', current + 1)
+  local with = current
+  while with < current + calls and previous * (1 - elapsed) + with + 1 <= limit do with = with + 1 end
+  if with > current then
+    redis.call('HSET', present, 'index', index, 'count', with)
     redis.call('PEXPIRE', present, window_ms * 2)
   end
   answer[#answer + 1] = previous

@@ -98,6 +98,16 @@ async def test_calls_that_come_together_are_counted_together(valkey_url: str) ->
         assert (await client.info("commandstats"))["cmdstat_evalsha"]["calls"] - before == 1
 
 
+async def test_of_calls_that_are_counted_together_the_first_pass(valkey_url: str) -> None:
+    """[R8] Those of one address, in the order in which they came; what does not pass is not counted."""
+    await away_from_the_turn()
+    async with Redis.from_url(valkey_url) as client:
+        limiter = ValkeyRateLimiter(client, LIMITS)
+        assert await asyncio.gather(*(passes(limiter) for _ in range(40))) == [True] * 30 + [False] * 10
+        (key,) = await client.keys("*")
+        assert await client.hget(key, "count") == b"30"
+
+
 async def test_a_call_that_is_about_to_come_is_waited_for(valkey_url: str) -> None:
     """[R8] One that comes with the next turns of the loop shares the round trip of the first."""
     await away_from_the_turn()

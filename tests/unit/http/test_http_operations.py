@@ -10,7 +10,7 @@ from tests.unit.http.conftest import Serve
 
 from nxt_entrypoints.http.app import HttpSettings
 from nxt_entrypoints.http.operations import Readiness
-from nxt_entrypoints.http.routes import route
+from nxt_entrypoints.http.routes import Guard, route
 
 
 async def test_figures_are_kept_per_route_and_bounded(serve: Serve) -> None:
@@ -25,6 +25,23 @@ async def test_figures_are_kept_per_route_and_bounded(serve: Serve) -> None:
     assert 'nxt_http_requests_total{method="*",role="api",route="(unmatched)",status="404"} 3.0' in page
     assert "/unknown/1" not in page
     assert registry.get_sample_value("nxt_http_requests_in_flight", {"role": "api"}) == 0
+
+
+async def test_requests_on_their_way_are_counted(serve: Serve) -> None:
+    """[API-41] For as long as they are being answered, whatever they end with."""
+    registry, seen = CollectorRegistry(), list[float | None]()
+
+    def under_way() -> float | None:
+        return registry.get_sample_value("nxt_http_requests_in_flight", {"role": "api"})
+
+    @route("GET", "/look", guard=Guard.PUBLIC, summary="", tags=())
+    async def look() -> None:
+        seen.append(under_way())
+        raise LookupError
+
+    client = await serve([look], registry=registry)
+    assert (await client.get("/look")).status == 500
+    assert (seen, under_way()) == ([1], 0)
 
 
 async def test_alive_and_ready(serve: Serve) -> None:
