@@ -4,7 +4,8 @@ Run: python tools/lock.py
 
 Installs into a virtual environment of its own and writes down what came: names and versions, no addresses. The lock is
 a set of constraints (``pip install -c requirements.lock …``), so one file serves every extra. Use the lowest Python
-that the project supports: a library that only an older Python needs is then in the lock, and a newer one ignores it.
+that the project supports, down to the first patch (3.11.0): a library that only an older Python needs is then in the
+lock, and a newer one ignores it.
 """
 
 from __future__ import annotations

@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 import re
 import tomllib
+from importlib.metadata import distributions
 from types import ModuleType
 
 import pytest
+from packaging.specifiers import SpecifierSet
 from tests.unit.repository.repository_files import ROOT
 
 LINES = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.startswith("#")]
@@ -46,6 +48,18 @@ def test_everything_that_the_project_asks_for_is_pinned() -> None:
 def test_nothing_is_pinned_twice() -> None:
     names = [line.partition("==")[0] for line in LINES]
     assert len(names) == len(set(names))
+
+
+def test_pinned_versions_run_on_the_oldest_python_that_we_name() -> None:
+    """Down to its first patch: stable distributions stay at an early one. Those count that are installed here."""
+    oldest = f"{PROJECT['requires-python'].removeprefix('>=')}.0"
+    installed = {
+        f"{normal(found.name)}=={found.version}": SpecifierSet(found.metadata["Requires-Python"] or "")
+        for found in distributions()
+    }
+    wanted = {line: installed[line] for line in LINES if line in installed}
+    assert len(wanted) > 50
+    assert [line for line, pythons in wanted.items() if oldest not in pythons] == []
 
 
 def test_remaking_keeps_names_and_versions_alone() -> None:
