@@ -106,6 +106,26 @@ def test_pay_119_whom_nobody_is_told_of(world: World) -> None:
     assert KALONDA != UMUOKE
 
 
+def test_pay_119_commands_that_one_statement_makes(world: World) -> None:
+    """[PAY-119] [PAY-124] As settlement stores a batch: each is told of by itself, in their order."""
+    for _ in range(4):
+        world.order(UMUOKE, 5_000, NOW)
+    made = world.owner.execute(
+        "insert into meter_interactions"
+        " (meter_id, order_id, meter_interaction_type, origin, transactive_kwh, meter_interaction_status, token)"
+        " select 1, o.id, 'TOP_UP', 'ORDER', 12.3, s.status::meter_interaction_status_enum, s.token"
+        " from (select id, row_number() over (order by id desc) as n from orders) o"
+        " join (values (1, 'QUEUED', %s), (2, 'QUEUED', null), (3, 'FAILED', null), (4, 'FAILED', %s))"
+        " as s (n, status, token) using (n) order by n returning id",
+        [TOKEN, TOKEN],
+    ).fetchall()
+    with_token, _, failed, both = [str(number) for (number,) in made]
+    told = [(with_token, "PENDING"), (failed, "FAILED"), (both, "PENDING"), (both, "FAILED")]
+    assert world.tasks() == told
+    world.owner.execute("insert into meter_interactions select * from meter_interactions where false")
+    assert world.tasks() == told
+
+
 def test_pay_121_tasks_hold_no_token(world: World) -> None:
     """[PAY-121] [REL-142] [R49] Known by order and status; of one order one after another; for a day."""
     number = world.top_up(token=TOKEN)
