@@ -122,7 +122,7 @@ async def test_changes_are_written_and_a_new_customer_brings_a_new_owner(registe
 
 
 async def test_requested_meters_and_what_is_owed_for_them(registers: Registers) -> None:
-    """[API-83] [REL-47] [REL-82] The sum over undeleted requests of undeleted connections."""
+    """[API-83] [PAY-136] [REL-47] [REL-82] The sum over undeleted requests of undeleted connections."""
     async with registers.begin() as tx:
         mine = tx.within(SUNNY)
         kept, given_up = [await mine.connections.add(a_connection()) for _ in range(2)]
