@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import psycopg
 import pytest
+from tests.support.databases import cut_sessions
 
 from nxt_adapters.memory.wakeups import MemoryWakeUps
 from nxt_adapters.supabase.wakeups import PostgresWakeUps
@@ -94,7 +95,10 @@ class TestBetweenProcesses:
         wakeups = PostgresWakeUps(relational_url)
         await wakeups.start()
         event = wakeups.subscribe(Channel.OUTBOX)
-        count = "select count(*) from pg_stat_activity where application_name = 'nxt wake-ups'"
+        count = (
+            "select count(*) from pg_stat_activity"
+            " where datname = current_database() and application_name = 'nxt wake-ups'"
+        )
         async with await psycopg.AsyncConnection.connect(relational_url, autocommit=True) as owner:
 
             async def is_connected() -> bool:
@@ -102,9 +106,7 @@ class TestBetweenProcesses:
                 return row is not None and int(row[0]) == 2
 
             await _until(is_connected)
-            await owner.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'nxt wake-ups'"
-            )
+            await asyncio.to_thread(cut_sessions, relational_url, "nxt wake-ups")
             wakeups.hint(Channel.OUTBOX)
             assert event.is_set()
             event.clear()

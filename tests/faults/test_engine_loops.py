@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import psycopg
 import pytest
+from tests.support.databases import cut_sessions
 from tests.support.messaging_worlds import PostgresWorld, plugins_of, push_message, workshop_of
 
 from nxt_adapters.supabase.engine import create_engine
@@ -207,14 +207,10 @@ async def test_an_engine_without_a_store_goes_on_when_it_is_back(world: Postgres
     town = Town(world)
     engine = town.engine(max_sends=10)
     ids = await town.enqueue(*[push_message(number, network=number % 5) for number in range(900)])
-    async with await psycopg.AsyncConnection.connect(relational_url, autocommit=True) as killer:
-        engine.start()
-        for _ in range(8):
-            await asyncio.sleep(0.1)
-            await killer.execute(
-                "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
-                " where datname = current_database() and application_name = 'nxt'"
-            )
+    engine.start()
+    for _ in range(8):
+        await asyncio.sleep(0.1)
+        await asyncio.to_thread(cut_sessions, relational_url)
     assert not await is_empty(world), "it was cut off in the middle of its work"
     await until(lambda: is_empty(world), within_s=60)
     await engine.stop()

@@ -40,6 +40,13 @@ SETTINGS = {
     "timezone": "UTC",
 }
 
+# A server's sessions of all databases stand in one view, and other workers' tests run beside on the same server.
+_CUT = """
+    select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity
+    where datname = current_database() and application_name = %(application_name)s
+      and (%(running)s = '' or state = 'active' and position(%(running)s in query) > 0)
+"""
+
 
 class Unobtainable(Exception):
     """This machine can't offer the store; the text says why."""
@@ -145,6 +152,25 @@ def empty_database(server: str) -> Iterator[str]:
         yield _address(server, name)
     finally:
         _drop(server, name)
+
+
+def cut_sessions(url: str, application_name: str = "nxt", *, running: str = "") -> None:
+    """Cut a program's sessions with one database, as a server does that goes down; wait until there is one to cut.
+
+    Args:
+        url: The database, as somebody who may.
+        application_name: What the sessions call themselves.
+        running: Only those that are in the middle of a statement with this in it.
+
+    Raises:
+        AssertionError: There was none within ten seconds.
+    """
+    deadline = time.monotonic() + 10
+    wanted = {"application_name": application_name, "running": running}
+    with psycopg.connect(url, autocommit=True) as owner:
+        while owner.execute(_CUT, wanted).fetchone() == (0,):
+            assert time.monotonic() < deadline, f"no session of {application_name} to cut"
+            time.sleep(0.02)
 
 
 def _strategy(server: str) -> str:

@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from tests.support.databases import cut_sessions
 from tests.support.running_roles import quiet
 
 from nxt_adapters.supabase.engine import create_engine
@@ -96,10 +97,8 @@ async def test_each_refusal_has_its_status(client: Any, state: str, statement: s
 
 async def test_a_connection_that_broke_is_no_defect(client: Any, relational_url: str) -> None:
     """[API-20] [REL-175] 503, and the next request gets a connection that works."""
-    running = asyncio.create_task(answer(client, "select pg_sleep(0.25)", "select 1"))
-    await asyncio.sleep(0.1)
-    with psycopg.connect(relational_url, autocommit=True) as owner:
-        owner.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'nxt'")
+    running = asyncio.create_task(answer(client, "select pg_sleep(20)", "select 1"))
+    await asyncio.to_thread(cut_sessions, relational_url, running="pg_sleep")
     assert await running == (503, "UNAVAILABLE")
     assert await answer(client, "select 1") == (201, "")
 

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy import Integer, bindparam, event, func, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from tests.support.databases import cut_sessions
 from tests.support.running_roles import quiet
 
 from nxt_adapters.supabase import engine as engine_module
@@ -35,7 +36,6 @@ ROLE = Read(
         literal_column("(select count(*) from pg_prepared_statements where statement like '%banks%')").label("plans"),
     )
 )
-CUT = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'nxt'"
 HELD = text("select count(*) from public.banks where external_id = '999'")
 
 
@@ -110,12 +110,10 @@ async def test_a_read_without_its_parameter_finds_nothing_out(pool: ReadPool) ->
 async def test_reads_outlast_connections_that_the_server_closed(pool: ReadPool, relational_url: str) -> None:
     """[DM-189] [REL-175] One that died idle is replaced unseen; one that breaks under way is told."""
     await pool.rows(BANKS, {"wanted": 1})
-    with psycopg.connect(relational_url, autocommit=True) as owner:
-        owner.execute(CUT)
-        assert await pool.rows(BANKS, {"wanted": 1}) == []
-        running = asyncio.create_task(pool.rows(SLOW, {}))
-        await asyncio.sleep(0.2)
-        owner.execute(CUT)
+    cut_sessions(relational_url)
+    assert await pool.rows(BANKS, {"wanted": 1}) == []
+    running = asyncio.create_task(pool.rows(SLOW, {}))
+    await asyncio.to_thread(cut_sessions, relational_url, running="pg_sleep")
     with pytest.raises(Unavailable):
         await running
     assert await pool.rows(BANKS, {"wanted": 1}) == []
