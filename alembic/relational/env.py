@@ -1,4 +1,4 @@
-"""Migrations of the relational plane: forward only, each in a transaction [REL-173].
+"""Migrations of the relational plane: forward only, each in a transaction where possible [REL-173].
 
 The runner hands over an open connection, with its lock time-out set.
 """

@@ -86,8 +86,16 @@ FOREIGN_KEYS_DROPPED = {
 }
 # [REL-16] All others are NO ACTION.
 CASCADES = {("ussd_session_hops", "ussd_session_id")}
-# Replaced by (rls_organization_id, created_at desc) [REL-140]; those of places exist only with PostGIS [R45].
-INDEXES_DROPPED = {"idx_orders_rls_organization_id"}
+# Those of places exist only with PostGIS [R45].
+INDEXES_DROPPED = {
+    # Replaced by (rls_organization_id, created_at desc) [REL-140].
+    "idx_orders_rls_organization_id",
+    # They repeat others (decision 0014).
+    "idx_orders_energy_topup_grid",
+    "idx_orders_energy_topup_receiver",
+    "IDX_14f6e0badc019bbdd2f66f7e8a",
+    "IDX_5c820aa56824815f8e19484ff5",
+}
 
 # New tables: columns beyond the JSON's.
 NEW_TABLES_ADDED = {

@@ -1,12 +1,13 @@
 """Applying migrations, from a checkout or an installed wheel [REL-173].
 
 The schema changes only by an explicit command of the operator: forward, one numbered step after the other, each in a
-transaction of its own. Two commands at the same time wait for each other.
+transaction of its own where that is possible. Two commands at the same time wait for each other.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,7 @@ VERSION_TABLES: dict[Plane, str] = {
     "messaging": "alembic_version_messaging",
 }
 _LOCK_TIMEOUT = "5s"
+_ASK_AGAIN_S = 0.2
 # Alembic hands the running migration to scripts through module globals.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -153,9 +155,10 @@ def _limit_waiting(connection: object, _record: object) -> None:
 @contextmanager
 def _alone(connection: Connection, plane: Plane) -> Iterator[None]:
     key = f"nxt.migrations.{plane}"
-    connection.execute(text("select set_config('lock_timeout', '0', false)"))
-    connection.execute(text("select pg_advisory_lock(hashtextextended(:key, 0))"), {"key": key})
-    connection.execute(text("select set_config('lock_timeout', :limit, false)"), {"limit": _LOCK_TIMEOUT})
+    # Asked again and again: a step that makes an index beside running work waits for every statement that is under way.
+    while not connection.scalar(text("select pg_try_advisory_lock(hashtextextended(:key, 0))"), {"key": key}):
+        connection.commit()
+        time.sleep(_ASK_AGAIN_S)
     connection.commit()
     try:
         yield

@@ -50,6 +50,17 @@ def _upgrades(*urls: str) -> list[str]:
     return [out.strip() for out, _, _ in results]
 
 
+def test_indexes_that_were_half_made_are_made_whole(relational_url: str) -> None:
+    """[REL-173] A step outside of transactions may stop anywhere, and is run again."""
+    with psycopg.connect(relational_url, autocommit=True) as connection:
+        connection.execute("update alembic_version set version_num = '0022'")
+        connection.execute("drop index ix_orders_author_id")
+        connection.execute("create index ix_notifications_grid_id_new on notifications (grid_id)")
+        connection.execute("create index idx_orders_energy_topup_grid on orders (historical_grid_id)")
+    assert "0023" in migrate.upgrade(relational_url, "relational")
+    assert check(relational_url, "relational") == []
+
+
 def test_downgrade_is_refused(relational_url: str) -> None:
     """[REL-173] Migrations go forward only."""
     with pytest.raises(migrate.DowngradeRefused):

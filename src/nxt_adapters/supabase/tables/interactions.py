@@ -171,8 +171,17 @@ meter_interactions = Table(
         "verification_state in ('VERIFYING', 'CONFIRMED', 'REFUTED', 'INCONCLUSIVE')",
         name="ck_meter_interactions_verification_state",
     ),
-    Index("idx_meter_interaction_batch_execution_id", "batch_execution_id", "meter_interaction_status"),
-    Index("idx_meter_interaction_meter_commissioning_id", "meter_commissioning_id"),
+    Index(
+        "idx_meter_interaction_batch_execution_id",
+        "batch_execution_id",
+        "meter_interaction_status",
+        postgresql_where=text("batch_execution_id is not null"),
+    ),
+    Index(
+        "idx_meter_interaction_meter_commissioning_id",
+        "meter_commissioning_id",
+        postgresql_where=text("meter_commissioning_id is not null"),
+    ),
     Index("idx_meter_interaction_meter_id_extra", "meter_id", "meter_interaction_type", text("created_at desc")),
     Index(
         "ix_meter_interactions_unfinished",

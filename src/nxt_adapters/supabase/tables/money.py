@@ -86,7 +86,6 @@ transactions = Table(
         "or balance_after = balance_before + amount else balance_after = balance_before end",
         name="ck_transactions_balances",
     ),
-    Index("IDX_5c820aa56824815f8e19484ff5", "wallet_id", "transaction_status", "created_at"),
     Index("idx_transactions_rls_organization_id", "rls_organization_id"),
     Index("ix_transactions_order_id", "order_id"),
     Index(

@@ -48,11 +48,14 @@ notifications = Table(
         "else true end",
         name="ck_notifications_addressee",
     ),
-    Index("IDX_14f6e0badc019bbdd2f66f7e8a", "notification_status"),
-    Index("ix_notifications_notification_parameter_id", "notification_parameter_id"),
+    Index(
+        "ix_notifications_notification_parameter_id",
+        "notification_parameter_id",
+        postgresql_where=text("notification_parameter_id is not null"),
+    ),
     Index("ix_notifications_account_id", "account_id"),
-    Index("ix_notifications_grid_id", "grid_id"),
-    Index("ix_notifications_organization_id", "organization_id"),
+    Index("ix_notifications_grid_id", "grid_id", postgresql_where=text("grid_id is not null")),
+    Index("ix_notifications_organization_id", "organization_id", postgresql_where=text("organization_id is not null")),
     Index("ux_notifications_dedupe_key", "dedupe_key", unique=True, postgresql_where=text("dedupe_key is not null")),
     Index(
         "ux_notifications_reference",

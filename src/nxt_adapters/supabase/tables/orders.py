@@ -77,14 +77,6 @@ orders = Table(
     CheckConstraint("sender_wallet_id <> receiver_wallet_id", name="ck_orders_wallets"),
     CheckConstraint("tariff = -1 or tariff > 0", name="ck_orders_tariff"),
     CheckConstraint("historical_grid_id is null or rls_organization_id is not null", name="ck_orders_tenant"),
-    Index(
-        "idx_orders_energy_topup_grid", "historical_grid_id", postgresql_where=text("meta_order_type = 'ENERGY_TOPUP'")
-    ),
-    Index(
-        "idx_orders_energy_topup_receiver",
-        "meta_receiver_id",
-        postgresql_where=text("meta_order_type = 'ENERGY_TOPUP'"),
-    ),
     Index("idx_orders_historical_grid_id", "historical_grid_id"),
     Index("idx_orders_meta_receiver_id", "meta_receiver_id"),
     Index("idx_orders_order_optimized", text("updated_at desc")),
@@ -92,7 +84,7 @@ orders = Table(
         "idx_orders_rls_sender_receiver", "meta_sender_type", "meta_sender_id", "meta_receiver_type", "meta_receiver_id"
     ),
     Index("ix_orders_receiver_wallet_id", "receiver_wallet_id"),
-    Index("ix_orders_author_id", "author_id"),
+    Index("ix_orders_author_id", "author_id", postgresql_where=text("author_id is not null")),
     Index("ix_orders_sender_wallet_id", "sender_wallet_id"),
     Index(
         "ux_orders_external_reference",
