@@ -18,59 +18,34 @@ Run: ``python benchmarks/settlement.py [--orders N] [--earlier N] [--json]``
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from multiprocessing.synchronize import Barrier
 
 import attrs
 from _earlier import load_earlier, put_away, relaxed
 from _harness import Figure, Report, Table, arguments, count, progress, publish, run
-from _postgres import Pgbench, ServerCpu, another_database, beside, counted, migrated_stack
-from _village import BASELINE, Village, open_village, wire
+from _postgres import Pgbench, ServerCpu, another_database, beside, migrated_stack
+from _settlement_crew import WARM_UPS, Crew
+from _village import BASELINE, Village, open_village
 
 from nxt_adapters.supabase.unit_of_work import SupabaseUnitOfWork
 from nxt_domain.orders.gateway import NewCharge
 from nxt_domain.orders.meta import order_meta
 from nxt_domain.orders.model import NewOrder, PaymentChannel
 from nxt_domain.orders.states import OrderStatus
-from nxt_domain.orders.use_cases.settle_orders import SettlementReport, SettleOrders
 from nxt_domain.shared.money import Currency
-from nxt_entrypoints.container import Container
 from nxt_entrypoints.embedded.stack import EmbeddedStack
-from nxt_entrypoints.garbage import spare_what_stays
-from nxt_entrypoints.jobs.settlement_worker import SettlementWorker
 from nxt_entrypoints.ledger_audit import audit
 
 _AMOUNT = Decimal(1000)
 _CHUNK = 500
-_WARM_UPS = 8
-_PATIENCE_S = 120.0
-_REAPED_IN_S = 0.2
 # The pages of a million orders' indexes that a run touches, some 40,000, stay in memory, as on a server made for them.
 _SHARED_BUFFERS_MB = 1024
-_gates: list[Barrier] = []
-
-
-@attrs.frozen(kw_only=True)
-class Work:
-    """What one worker did.
-
-    Attributes:
-        ended_at: When it found nothing more, seconds of the Unix clock.
-        cpu_s: Of its process, from the common start on.
-    """
-
-    orders: int
-    ended_at: float
-    cpu_s: float
-    statements: int
 
 
 @attrs.frozen(kw_only=True)
@@ -153,14 +128,16 @@ async def measure(plan: Plan, peer: Pgbench) -> Report:
             notes.append(f"{plan.earlier:,} earlier orders were written in {await aged.grow_old():.0f} s")
             towns.append(aged)
         measured: dict[str, list[Outcome]] = defaultdict(list)
-        for _ in range(plan.runs):
-            for workers in plan.workers:
-                for town in towns:  # in turn, since a machine has quiet minutes and busy ones
-                    outcome = await town.settle(workers)
+        for workers in plan.workers:
+            async with AsyncExitStack() as at_work:
+                crews = [await at_work.enter_async_context(town.crew(workers)) for town in towns]
+                for _ in range(plan.runs):
+                    for town, crew in zip(towns, crews, strict=True):  # in turn: a machine has quiet minutes and busy
+                        outcome = await town.settle(crew)
+                        measured[outcome.case].append(outcome)
+                if plan.sales:
+                    outcome = await towns[0].sell(crews[0], plan.sales)
                     measured[outcome.case].append(outcome)
-        for workers in plan.workers if plan.sales else ():
-            outcome = await towns[0].sell(plan.sales, workers)
-            measured[outcome.case].append(outcome)
         tps = await peer.measure(stack.relational_url)
         for town in towns:
             findings = await audit(town.url)
@@ -222,17 +199,24 @@ class Town:
         with relaxed(self.url):
             return await asyncio.to_thread(load, self.url, self._earlier)
 
-    async def settle(self, workers: int) -> Outcome:
-        """Settle an order of each meter."""
-        return await self._settle(self._all(), workers)
+    @asynccontextmanager
+    async def crew(self, workers: int) -> AsyncIterator[Crew]:
+        """Let workers begin, and settle an order of each meter that nobody measures."""
+        async with Crew(self._village.environment, workers) as crew:
+            await self.settle(crew)
+            yield crew
 
-    async def sell(self, sales: int, workers: int) -> Outcome:
+    async def settle(self, crew: Crew) -> Outcome:
+        """Settle an order of each meter."""
+        return await self._settle(self._all(), crew)
+
+    async def sell(self, crew: Crew, sales: int) -> Outcome:
         """Settle orders that one agent pays."""
         wallet_id = self._village.agent_wallet_id
         banking = BASELINE.banking_system_wallet_id
         await self._place(Source(name="", wallet_id=banking, receivers=[wallet_id]), _AMOUNT * sales)
         await self._settle_here()
-        return await self._settle(attrs.evolve(self._some(sales), name="one agent", wallet_id=wallet_id), workers)
+        return await self._settle(attrs.evolve(self._some(sales), name="one agent", wallet_id=wallet_id), crew)
 
     def _all(self) -> Source:
         return self._some(len(self._village.meters))
@@ -245,32 +229,25 @@ class Town:
         while (await self._village.container.settle_orders()()).found_work:
             pass
 
-    async def _settle(self, source: Source, workers: int) -> Outcome:
-        context = multiprocessing.get_context("spawn")
-        gate = context.Barrier(workers + 1, timeout=_PATIENCE_S)
-        environ, loop = self._village.environment, asyncio.get_running_loop()
-        orders = len(source.receivers)
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_wait_at, initargs=(gate,)) as pool:
-            await self._place(self._some(workers * _WARM_UPS), _AMOUNT)
-            working = [loop.run_in_executor(pool, _work, environ) for _ in range(workers)]
-            await asyncio.to_thread(gate.wait)
-            await self._settle_here()  # what one worker left to another that had enough
-            await self._place(source, _AMOUNT)
-            progress(f"settling {orders} orders, {source.name}, {workers} worker(s)")
-            server, before = ServerCpu.of(self._stack), ServerCpu.of(self._stack).seconds()
-            await asyncio.to_thread(gate.wait)
-            starts_at = time.time()
-            done = await asyncio.gather(*working)
-            await asyncio.sleep(_REAPED_IN_S)  # the server counts what a session cost once that has ended
-            spent = server.seconds() - before
+    async def _settle(self, source: Source, crew: Crew) -> Outcome:
         await asyncio.to_thread(put_away, self.url)
+        await self._place(self._some(crew.size * WARM_UPS), _AMOUNT)
+        await crew.warm_up()
+        await self._settle_here()  # what one worker left to another that had enough
+        await self._place(source, _AMOUNT)
+        orders = len(source.receivers)
+        progress(f"settling {orders} orders, {source.name}, {crew.size} worker(s)")
+        server, before = ServerCpu.of(self._stack), ServerCpu.of(self._stack).seconds()
+        starts_at = time.time()
+        done = await crew.settle()
+        spent = server.seconds() - before
         settled = sum(work.orders for work in done)
         if settled != orders:
             raise RuntimeError(f"{settled} of {orders} orders were settled")
         return Outcome(
             name=source.name,
             earlier=self._earlier,
-            workers=workers,
+            workers=crew.size,
             orders_per_s=orders / (max(work.ended_at for work in done) - starts_at),
             python_ms=sum(work.cpu_s for work in done) / orders * 1e3,
             server_ms=spent / orders * 1e3,
@@ -285,74 +262,6 @@ class Town:
             async with self._village.container.unit_of_work() as tx:
                 await _place(tx, some, amount, f"{self._measured}-{first}")
                 await tx.commit()
-
-
-def _wait_at(gate: Barrier) -> None:
-    """Let a worker know where all of them start together."""
-    _gates.append(gate)
-
-
-def _work(environ: Mapping[str, str]) -> Work:
-    return run(_settle_all(wire(environ)))
-
-
-async def _settle_all(container: Container) -> Work:
-    await _warm_up(container)
-    spare_what_stays()  # as each role does once it stands
-    drained = Drained(container.settle_orders())
-    worker = SettlementWorker(settle=drained.settle, wake_ups=container.wake_ups())
-    with counted(container.engine()) as traffic:
-        for _ in ("warm", "start"):
-            await asyncio.to_thread(_gates[0].wait)
-        cpu = time.process_time()
-        await worker.run(drained.stopping)
-        work = Work(
-            orders=drained.orders,
-            ended_at=time.time(),
-            cpu_s=time.process_time() - cpu,
-            statements=traffic.statements,
-        )
-    await container.engine().dispose()
-    return work
-
-
-async def _warm_up(container: Container) -> None:
-    """Open two connections, and let each see every statement more than once."""
-    settle: SettleOrders[SupabaseUnitOfWork] = SettleOrders(
-        begin=container.unit_of_work,
-        top_ups=container.top_ups(),
-        clock=container.clock(),
-        wake_ups=container.wake_ups(),
-        batch_size=1,
-    )
-    for _ in range(_WARM_UPS // 2):
-        await asyncio.gather(settle(), settle())
-
-
-class Drained:
-    """Settles for a worker, and stops it when neither of its lanes finds anything more.
-
-    Args:
-        settle: Settles one batch.
-    """
-
-    def __init__(self, settle: Callable[[], Awaitable[SettlementReport]]) -> None:
-        self._settle = settle
-        self._at_work = 0
-        self.orders = 0
-        self.stopping = asyncio.Event()
-
-    async def settle(self) -> SettlementReport:
-        """Settle one batch."""
-        self._at_work += 1
-        try:
-            report = await self._settle()
-        finally:
-            self._at_work -= 1
-        self.orders += len(report.completed) + len(report.refused)
-        if not (report.found_work or self._at_work):
-            self.stopping.set()
-        return report
 
 
 async def _place(tx: SupabaseUnitOfWork, source: Source, amount: Decimal, prefix: str) -> None:
