@@ -158,7 +158,7 @@ def load_earlier(url: str, orders: int, *, sender_wallet_id: int) -> float:
         for name, statement in _ROWS.items():
             progress(f"{orders:,} earlier orders: {name}")
             connection.execute(statement)
-    settle_down(url)
+    _look_over(url)
     return time.perf_counter() - began
 
 
@@ -178,15 +178,8 @@ def relaxed(url: str) -> Iterator[None]:
             connection.execute("checkpoint")
 
 
-def settle_down(url: str) -> None:
-    """Do what the server does by itself in time: clean up, look at the tables, write everything out."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("vacuum (analyze)")
-        connection.execute("checkpoint")
-
-
 def put_away(url: str) -> None:
-    """Let everything that settlement caused be done, as engines and relays would; see ``settle_down``."""
+    """Let everything that settlement caused be done, as engines and relays would, and look at the tables."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("truncate messaging.device_messages, internal.outbox_tasks cascade")
         connection.execute(
@@ -197,4 +190,10 @@ def put_away(url: str) -> None:
             "update notifications set notification_status = 'SUCCESSFUL' where notification_status = 'PENDING'"
         )
         connection.execute("select internal.refresh_hot_balances()")
-    settle_down(url)
+    _look_over(url)
+
+
+def _look_over(url: str) -> None:
+    """Do what autovacuum does in time."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("vacuum (analyze)")

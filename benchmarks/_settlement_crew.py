@@ -7,6 +7,7 @@ import multiprocessing
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -31,14 +32,16 @@ class Work:
     """What one worker did.
 
     Attributes:
-        ended_at: When it found nothing more, seconds of the Unix clock.
+        ended_at: When its last batch was settled, seconds of the Unix clock.
         cpu_s: Of its process.
+        has_more: Its time was up before it found nothing more to do.
     """
 
     orders: int
     ended_at: float
     cpu_s: float
     statements: int
+    has_more: bool
 
 
 class Crew:
@@ -74,9 +77,9 @@ class Crew:
         """Settle a few orders one by one."""
         await self._all(_warm_up)
 
-    async def settle(self) -> Sequence[Work]:
-        """Settle whatever waits."""
-        return await self._all(_settle)
+    async def settle(self, for_s: float | None = None) -> Sequence[Work]:
+        """Settle whatever waits, or as much as is begun within a time."""
+        return await self._all(partial(_settle, for_s))
 
     async def _all(self, work: Callable[[], _T]) -> Sequence[_T]:
         loop = asyncio.get_running_loop()
@@ -95,9 +98,9 @@ class Worker:
         """Let two connections see every statement more than once."""
         self._runner.run(self._warm_up())
 
-    def settle(self) -> Work:
-        """Settle whatever waits."""
-        return self._runner.run(self._settle())
+    def settle(self, for_s: float | None) -> Work:
+        """Settle whatever waits, or as much as is begun within a time."""
+        return self._runner.run(self._settle(for_s))
 
     def end(self) -> None:
         """Close what is open."""
@@ -115,8 +118,10 @@ class Worker:
         for _ in range(WARM_UPS // 2):
             await asyncio.gather(settle(), settle())
 
-    async def _settle(self) -> Work:
+    async def _settle(self, for_s: float | None) -> Work:
         drained = Drained(self._container.settle_orders())
+        if for_s is not None:
+            asyncio.get_running_loop().call_later(for_s, drained.stopping.set)
         worker = SettlementWorker(settle=drained.settle, wake_ups=self._container.wake_ups())
         with counted(self._container.engine()) as traffic:
             cpu = time.process_time()
@@ -126,6 +131,7 @@ class Worker:
                 ended_at=time.time(),
                 cpu_s=time.process_time() - cpu,
                 statements=traffic.statements,
+                has_more=not drained.is_empty,
             )
 
 
@@ -140,6 +146,7 @@ class Drained:
         self._settle = settle
         self._at_work = 0
         self.orders = 0
+        self.is_empty = False
         self.stopping = asyncio.Event()
 
     async def settle(self) -> SettlementReport:
@@ -150,6 +157,7 @@ class Drained:
         finally:
             self._at_work -= 1
         self.orders += len(report.completed) + len(report.refused)
+        self.is_empty = self.is_empty or not report.found_work
         if not (report.found_work or self._at_work):
             self.stopping.set()
         return report
@@ -166,8 +174,8 @@ def _warm_up() -> None:
     _here[0].warm_up()
 
 
-def _settle() -> Work:
-    return _here[0].settle()
+def _settle(for_s: float | None) -> Work:
+    return _here[0].settle(for_s)
 
 
 def _end() -> None:
