@@ -17,6 +17,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
@@ -43,6 +44,12 @@ class DowngradeRefused(DomainError):
     """Migrations go forward only; the way back is a backup [REL-173]."""
 
     default_code = "DOWNGRADE_REFUSED"
+
+
+class MigrationWaited(Unavailable):
+    """Somebody else's transaction held for too long what a step wants to change [REL-173]."""
+
+    default_code = "MIGRATION_WAITED"
 
 
 class UnknownPlane(DomainError):
@@ -76,6 +83,7 @@ def upgrade(url: str, plane: Plane, *, progress: Progress | None = None) -> list
         The revisions applied now, in order.
 
     Raises:
+        MigrationWaited: Somebody else's transaction was in the way; nothing is half done.
         Unavailable: The database can't be reached.
         UnknownPlane: No migrations of that plane are installed.
     """
@@ -93,7 +101,15 @@ def upgrade(url: str, plane: Plane, *, progress: Progress | None = None) -> list
         config.attributes.update(
             connection=connection, version_table=VERSION_TABLES[plane], on_version_apply=note, plane=plane
         )
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except OperationalError as error:
+            if isinstance(error.orig, LockNotAvailable):
+                raise MigrationWaited(
+                    f"A migration of the {plane} plane waited {_LOCK_TIMEOUT} for work under way and gave up. "
+                    "Run it again when long transactions have ended"
+                ) from error
+            raise
         connection.commit()
     return applied
 

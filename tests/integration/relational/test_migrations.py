@@ -57,8 +57,26 @@ def test_indexes_that_were_half_made_are_made_whole(relational_url: str) -> None
         connection.execute("drop index ix_orders_author_id")
         connection.execute("create index ix_notifications_grid_id_new on notifications (grid_id)")
         connection.execute("create index idx_orders_energy_topup_grid on orders (historical_grid_id)")
-    assert "0023" in migrate.upgrade(relational_url, "relational")
+    assert migrate.upgrade(relational_url, "relational") == _since("0022")
     assert check(relational_url, "relational") == []
+
+
+def test_long_work_is_not_held_up(relational_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[REL-173] A step waits for a few seconds, gives up with a word, and runs when it is given again."""
+    monkeypatch.setattr(migrate, "_LOCK_TIMEOUT", "100ms")
+    with psycopg.connect(relational_url) as worker:
+        worker.execute("update alembic_version set version_num = '0022'")
+        worker.commit()
+        worker.execute("lock table orders in row exclusive mode")
+        with pytest.raises(migrate.MigrationWaited, match="waited 100ms") as caught:
+            migrate.upgrade(relational_url, "relational")
+    assert caught.value.code == "MIGRATION_WAITED"
+    assert migrate.current(relational_url, "relational") == "0022"
+    assert migrate.upgrade(relational_url, "relational") == _since("0022")
+
+
+def _since(revision: str) -> list[str]:
+    return sorted(name[:4] for name in _revisions() if name[:4] > revision)
 
 
 def test_downgrade_is_refused(relational_url: str) -> None:
