@@ -69,9 +69,11 @@ class Crew:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._all(_end)
-        for process in self._processes:
-            process.shutdown()
+        try:
+            await self._all(_end)
+        finally:  # one that died has nothing to close, and the others stop all the same
+            for process in self._processes:
+                process.shutdown()
 
     async def warm_up(self) -> None:
         """Settle a few orders one by one."""

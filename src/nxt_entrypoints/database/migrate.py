@@ -83,7 +83,7 @@ def upgrade(url: str, plane: Plane, *, progress: Progress | None = None) -> list
         The revisions applied now, in order.
 
     Raises:
-        MigrationWaited: Somebody else's transaction was in the way; nothing is half done.
+        MigrationWaited: Somebody else's transaction was in the way; another call goes on from there.
         Unavailable: The database can't be reached.
         UnknownPlane: No migrations of that plane are installed.
     """
