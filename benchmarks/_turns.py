@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from statistics import median
+from itertools import cycle
+from math import sqrt
+from statistics import fmean, median, stdev
 
 import attrs
 from _harness import Cell, Figure, Report, Table, progress
@@ -32,7 +34,7 @@ async def take_turns(
     database: ServerCpu,
     rounds: int,
 ) -> Mapping[str, Sequence[Turn]]:
-    """Load servers in turn.
+    """Load servers in turn, each as often first as last.
 
     Args:
         name: Of the route.
@@ -43,9 +45,9 @@ async def take_turns(
         rounds: Turns of each server.
     """
     turns: dict[str, list[Turn]] = {server.name: [] for server in servers}
-    for number in range(rounds):
+    for number, order in zip(range(rounds), cycle((servers, servers[::-1])), strict=False):
         progress(f"{name}, round {number + 1} of {rounds}")
-        for server in servers:
+        for server in order:
             asked = attrs.evolve(load, url=server.url, requests=requests())
             turns[server.name].append(await _turn(server, asked, database))
     return turns
@@ -64,25 +66,45 @@ async def _turn(server: Server, load: Load, database: ServerCpu) -> Turn:
 def report(benchmark: str, turns: Mapping[str, Mapping[str, Sequence[Turn]]]) -> Report:
     """Hold ours against the peer's, route by route."""
     figures: list[Figure] = []
-    rows: list[Sequence[Cell]] = []
+    costs: list[Sequence[Cell]] = []
+    ratios: list[Sequence[Cell]] = []
     for case, by_server in turns.items():
         (peer, theirs), (_, ours) = by_server.items()
-        for label, what, unit in (("requests", "per_s", "/s"), ("p50", "p50_ms", "ms"), ("p99", "p99_ms", "ms")):
-            figures.append(_figure(f"{case}: {label}", what, unit, peer, ours, theirs))
-        rows += [(case, name, *_costs(each)) for name, each in by_server.items()]
-    columns = ("route", "server", "its CPU ms/request", "PostgreSQL ms/request", "bytes", "generator's CPU")
-    goal = f"goal: requests at least {_GOAL_PER_S:g}x, p99 at most {_GOAL_P99:g}x; medians of the turns"
+        figures += [
+            _figure(f"{case}: requests", "per_s", fmean, "/s", peer, ours, theirs),
+            _figure(f"{case}: p50", "p50_ms", median, "ms", peer, ours, theirs),
+            _figure(f"{case}: p99", "p99_ms", median, "ms", peer, ours, theirs),
+        ]
+        costs += [(case, name, *_costs(each)) for name, each in by_server.items()]
+        ratios.append((case, *_ratio(ours, theirs)))
+    cost_columns = ("route", "server", "its CPU ms/request", "PostgreSQL ms/request", "bytes", "generator's CPU")
+    ratio_columns = ("route", "rounds", "mean of the ratios", "standard error")
+    goal = (
+        f"goal: requests at least {_GOAL_PER_S:g}x, p99 at most {_GOAL_P99:g}x; "
+        "requests of all turns together, times are medians of the turns"
+    )
     return Report(
         benchmark=benchmark,
         figures=figures,
-        tables=[Table(title="what a request costs", columns=columns, rows=rows)],
+        tables=[
+            Table(title="what a request costs", columns=cost_columns, rows=costs),
+            Table(title="requests a second, round by round", columns=ratio_columns, rows=ratios),
+        ],
         notes=[goal],
     )
 
 
-def _figure(case: str, what: str, unit: str, peer: str, ours: Sequence[Turn], theirs: Sequence[Turn]) -> Figure:
+def _figure(
+    case: str,
+    what: str,
+    together: Callable[[Sequence[float]], float],
+    unit: str,
+    peer: str,
+    ours: Sequence[Turn],
+    theirs: Sequence[Turn],
+) -> Figure:
     def typical(turns: Sequence[Turn]) -> float:
-        return float(median(getattr(turn.answers, what) for turn in turns))
+        return together([getattr(turn.answers, what) for turn in turns])
 
     return Figure(case=case, ours=typical(ours), unit=unit, beside=peer, value=typical(theirs))
 
@@ -94,3 +116,9 @@ def _costs(turns: Sequence[Turn]) -> tuple[float, float, int, float]:
         round(median(turn.answers.bytes_mean for turn in turns)),
         median(turn.answers.client_cpu for turn in turns),
     )
+
+
+def _ratio(ours: Sequence[Turn], theirs: Sequence[Turn]) -> tuple[int, float, float | None]:
+    """Hold turns that followed each other against each other: the machine's own speed was the same for both."""
+    ratios = [our.answers.per_s / their.answers.per_s for our, their in zip(ours, theirs, strict=True)]
+    return len(ratios), fmean(ratios), stdev(ratios) / sqrt(len(ratios)) if len(ratios) > 1 else None
