@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import attrs
@@ -273,6 +274,40 @@ async def test_one_sender_settles_in_id_order(world: PaymentsWorld) -> None:
     statuses = [(await world.order(o.id)).status for o in (first, second, third)]
     assert statuses == [OrderStatus.COMPLETED, OrderStatus.FAILED, OrderStatus.COMPLETED]
     assert await world.balance(world.agent_wallet) == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_what_is_claimed_of_many_senders_orders(world: PaymentsWorld, seed: int) -> None:
+    """[PAY-102] [PAY-104] [PAY-105] lowest id first; all from outside, the oldest of each sender that doesn't wait."""
+    chance = Random(seed)
+    senders = [world.system, world.organization_wallet, world.agent_wallet, world.connection_wallet]
+    if isinstance(world, PostgresWorld):
+        senders.append(_wallet_behind_the_system(world))
+    draft = attrs.evolve(await top_up_draft(world), status=OrderStatus.PENDING)
+    async with world.begin() as tx:
+        stored = await tx.orders.add([attrs.evolve(draft, sender_wallet_id=chance.choice(senders)) for _ in range(30)])
+        await tx.commit()
+    waiting = set(chance.sample([order.id for order in stored], 8))
+    async with world.begin() as tx:
+        for order_id in waiting:
+            await tx.settlement_failures.count(order_id, "nobody listens")
+            await tx.settlement_failures.wait(order_id, timedelta(hours=1))
+        await tx.commit()
+    ready = [order for order in stored if order.id not in waiting]
+    oldest = {order.sender_wallet_id: order.id for order in reversed(ready)}
+    due = [order.id for order in ready if order.sender_wallet_id == world.system or order.id in oldest.values()]
+    for only in (None, chance.sample([order.id for order in stored], 12)):
+        for limit in (1, 4, 100):
+            async with world.begin() as tx:
+                claimed = [item.order.id for item in await tx.settlements.claim(limit, only=only)]
+            assert claimed == [order_id for order_id in due if only is None or order_id in only][:limit]
+
+
+def _wallet_behind_the_system(world: PostgresWorld) -> int:
+    """Add a wallet whose id is higher than that of the system wallet; those of the village are lower."""
+    customer = world.add_customer(world.grid_id, "2348030000044")
+    new = "insert into wallets (id, customer_id, wallet_type) values (%s, %s, 'REAL') returning id"
+    return int(world.one(new, world.system + 1000, customer))
 
 
 async def test_a_report_tells_whether_more_orders_are_likely_to_wait(world: PaymentsWorld) -> None:

@@ -21,10 +21,21 @@ from nxt_domain.shared.errors import Conflict
 from nxt_domain.shared.money import Currency
 from nxt_domain.wallets.model import EntryType
 
-# The orders are locked first; the joins see only those.
+# The orders are locked first; the joins see only those. The oldest order of each wallet inside the system is found for
+# all wallets at once: to ask of each order whether it is the oldest takes ten times as long where thousands wait.
 _CLAIM = Written(
     """
-    with claimed as materialized (
+    with banking as materialized (
+        select id from public.wallets where identifier = 'BANKING_SYSTEM'
+    ), oldest as materialized (
+        select min(o.id) as id
+        from public.orders o
+        where o.order_status = 'PENDING' and o.sender_wallet_id not in (select id from banking)
+            and not exists (
+                select from internal.settlement_failures f
+                where f.order_id = o.id and f.next_attempt_at > now())
+        group by o.sender_wallet_id
+    ), claimed as materialized (
         select o.id, o.order_status, o.amount, o.currency, o.sender_wallet_id, o.receiver_wallet_id, o.created_at,
             o.updated_at, o.external_reference, o.payment_method, o.payment_channel, o.failure_code,
             o.failure_message, o.routing_organization_id, o.ussd_session_id, o.historical_grid_id,
@@ -35,14 +46,7 @@ _CLAIM = Written(
             and not exists (
                 select from internal.settlement_failures f
                 where f.order_id = o.id and f.next_attempt_at > now())
-            and (o.sender_wallet_id in (select id from public.wallets where identifier = 'BANKING_SYSTEM')
-                or not exists (
-                    select from public.orders earlier
-                    where earlier.sender_wallet_id = o.sender_wallet_id and earlier.order_status = 'PENDING'
-                        and earlier.id < o.id
-                        and not exists (
-                            select from internal.settlement_failures f
-                            where f.order_id = earlier.id and f.next_attempt_at > now())))
+            and (o.sender_wallet_id in (select id from banking) or o.id in (select id from oldest))
         order by o.id limit :limit
         for update of o skip locked
     )
