@@ -16,6 +16,8 @@ import psycopg
 import pytest
 from tests.support.running import Product, listening, until
 
+from nxt_entrypoints.simulators.fleet import Fleet
+
 pytestmark = pytest.mark.e2e
 
 _HOURS = "select * from meter_snapshot_1_h order by meter_id, created_at"
@@ -134,16 +136,16 @@ async def test_keys_that_are_lost(product: Product) -> None:
 
     (R15, R59) [REL-141]
     """
-    number = product.meters()[0]
-    key = "0123456789ABCDEF0123456789ABCDEF"
-    product.rows("update meters set decoder_key = %s where external_reference = %s returning id", key, number)
-    assert product.rows("select 1 from meters where decoder_key is not null") == []
-    await product.until_value(0, "select count(*) from internal.secret_inbox", within_s=8)
-    sealed = """
-        select s.ciphertext from internal.secrets s join internal.meter_secrets k on k.decoder_key_id = s.id
-        join meters m on m.id = k.meter_id where m.external_reference = %s
-    """
-    assert key.encode() not in bytes(product.value(sealed, number))
+    number, key = product.meters()[0], "0123456789ABCDEF"
+    try:
+        await _write_key(product, number, key)
+        sealed = """
+            select s.ciphertext from internal.secrets s join internal.meter_secrets k on k.decoder_key_id = s.id
+            join meters m on m.id = k.meter_id where m.external_reference = %s
+        """
+        assert key.encode() not in bytes(product.value(sealed, number))
+    finally:
+        await _write_key(product, number, _key_inside(product, number))
     assert product.doctor().returncode == 0
     credentials = product.data / "credentials.json"
     kept = credentials.read_text()
@@ -157,6 +159,19 @@ async def test_keys_that_are_lost(product: Product) -> None:
     finally:
         credentials.write_text(kept)
     assert product.doctor().returncode == 0
+
+
+async def _write_key(product: Product, number: str, key: str) -> None:
+    """Write a decoder key as clients do, and wait until it is sealed."""
+    product.rows("update meters set decoder_key = %s where external_reference = %s returning id", key, number)
+    assert product.rows("select 1 from meters where decoder_key is not null") == []
+    await product.until_value(0, "select count(*) from internal.secret_inbox", within_s=8)
+
+
+def _key_inside(product: Product, number: str) -> str:
+    """Return what a simulated meter's maker put into it; tokens of another key bring it no energy."""
+    villages = Fleet.load(product.data / "fleet.json").villages
+    return next(meter.decoder_key for village in villages for meter in village.meters if meter.number == number)
 
 
 _WAITING = (
