@@ -9,6 +9,8 @@ import os
 import platform
 import sys
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from math import sqrt
+from statistics import stdev
 from typing import Any, TypeAlias, TypeVar
 
 import attrs
@@ -95,6 +97,11 @@ def percentile(values: Sequence[float], share: float) -> float:
         return 0.0
     ordered = sorted(values)
     return ordered[max(0, min(len(ordered), -int(-share * len(ordered) // 1)) - 1)]
+
+
+def standard_error(values: Sequence[float]) -> float | None:
+    """Return that of the mean of values; None: there is only one."""
+    return stdev(values) / sqrt(len(values)) if len(values) > 1 else None
 
 
 def machine() -> Mapping[str, Cell]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from math import sqrt
-from statistics import stdev
 from typing import Self
 
 import attrs
@@ -63,11 +61,6 @@ class Comparison:
     def ratios(self) -> Sequence[float]:
         """Of each pair of turns."""
         return [ours.orders_per_s / theirs.orders_per_s for ours, theirs in zip(self.ours, self.theirs, strict=True)]
-
-    @property
-    def standard_error(self) -> float | None:
-        """Of the mean of the ratios; None of a single one."""
-        return stdev(self.ratios) / sqrt(len(self.ratios)) if len(self.ratios) > 1 else None
 
     def figure(self) -> Figure:
         """Hold the orders of all turns against each other."""

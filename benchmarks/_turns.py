@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
-from math import sqrt
-from statistics import fmean, median, stdev
+from statistics import fmean, median
 
 import attrs
-from _harness import Cell, Figure, Report, Table, progress
+from _harness import Cell, Figure, Report, Table, progress, standard_error
 from _http_load import Answers, Load, measure
 from _http_servers import Server
 from _postgres import ServerCpu
@@ -34,7 +33,7 @@ async def take_turns(
     database: ServerCpu,
     rounds: int,
 ) -> Mapping[str, Sequence[Turn]]:
-    """Load servers in turn, each as often first as last.
+    """Load servers in turn; who was last in one round is first in the next.
 
     Args:
         name: Of the route.
@@ -121,4 +120,4 @@ def _costs(turns: Sequence[Turn]) -> tuple[float, float, int, float]:
 def _ratio(ours: Sequence[Turn], theirs: Sequence[Turn]) -> tuple[int, float, float | None]:
     """Hold turns that followed each other against each other: the machine's own speed was the same for both."""
     ratios = [our.answers.per_s / their.answers.per_s for our, their in zip(ours, theirs, strict=True)]
-    return len(ratios), fmean(ratios), stdev(ratios) / sqrt(len(ratios)) if len(ratios) > 1 else None
+    return len(ratios), fmean(ratios), standard_error(ratios)

@@ -28,11 +28,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from statistics import median
+from statistics import fmean
 
 import attrs
 from _earlier import load_earlier, put_away, relaxed
-from _harness import Report, Table, arguments, count, progress, publish, run
+from _harness import Report, Table, arguments, count, progress, publish, run, standard_error
 from _postgres import Pgbench, ServerCpu, another_database, beside, migrated_stack
 from _settlement_crew import WARM_UPS, Crew
 from _settlement_turns import Comparison, Turn, take_turns
@@ -195,8 +195,8 @@ def _report(
     )
     turns = Table(
         title="",
-        columns=("in turn", "turns", "median of the ratios", "standard error"),
-        rows=[(each.case, len(each.ratios), median(each.ratios), each.standard_error) for each in comparisons],
+        columns=("in turn", "turns", "mean of the ratios", "standard error"),
+        rows=[(each.case, len(each.ratios), fmean(each.ratios), standard_error(each.ratios)) for each in comparisons],
     )
     return Report(
         benchmark="settlement",
